@@ -1,0 +1,210 @@
+# rnnloss: `make help` lists the targets, `make run` starts the daemon.
+
+BUILD   = build
+PREFIX  = /usr/local
+DESTDIR =
+CC      = gcc
+CXX     = g++
+CFLAGS  = -O2 -g
+ARGS    =
+
+.DEFAULT_GOAL := all
+.DELETE_ON_ERROR:
+.SUFFIXES:
+ifeq ($(MAKELEVEL),0)
+MAKEFLAGS += -j$(shell nproc 2>/dev/null || echo 2)
+endif
+MAKEFLAGS += --no-print-directory --no-builtin-rules
+
+# ---- Flags ------------------------------------------------------------------------------------------------------
+
+WARNINGS = -Wall -Wextra -Wpedantic -Wconversion -Wsign-conversion -Wshadow -Wcast-qual -Wundef -Wvla \
+           -Wdouble-promotion -Wformat=2 -Werror
+WARNINGS_C = -Wstrict-prototypes -Wmissing-prototypes
+# Sanitizers and coverage bring their own instruments: they empty HARDENING and STATIC.
+HARDENING = -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2 -fstack-protector-strong
+STATIC    = -static-libstdc++ -static-libgcc
+
+PACKAGES      := $(shell pkg-config --cflags libmicrohttpd libcjson 2>/dev/null)
+LIBRARIES     := -lmicrohttpd -lcjson -lpthread -lm
+TEST_PACKAGES := $(shell pkg-config --cflags cmocka libcurl 2>/dev/null)
+TEST_LIBRARIES = -lcmocka -lcurl
+
+# No flag of the caller may touch the arithmetic: -ffp-contract=off stands last.
+COMMON   = $(CFLAGS) $(WARNINGS) $(HARDENING) -MMD -MP -Ilib
+C_LIB    = -std=c11 $(COMMON) $(WARNINGS_C) -fPIC -fvisibility=hidden -ffp-contract=off
+C_SERVER = -std=c11 -D_GNU_SOURCE -Iserver $(PACKAGES) $(COMMON) $(WARNINGS_C) -fPIE -ffp-contract=off
+# Tests hold bodies of requests that are longer than the 4,095 characters that C11 promises for a literal.
+C_TEST   = -Itests/e2e $(TEST_PACKAGES) $(C_SERVER) -Wno-overlength-strings
+CXX_TEXT = -std=c++17 -fno-exceptions -fno-rtti -Iserver $(COMMON) -fPIE -ffp-contract=off
+LINK     = $(CXX) $(CFLAGS) -Wl,-z,relro,-z,now
+
+# ---- Files ------------------------------------------------------------------------------------------------------
+
+VERSION := $(shell sed -n 's/^.define RNNLOSS_VERSION "\(.*\)"/\1/p' lib/rnnloss.h)
+COMMIT  := $(shell git describe --always --dirty --abbrev=12 2>/dev/null || echo unknown)
+SONAME  := librnnloss.so.0
+
+lib_objects    := $(patsubst %.c,$(BUILD)/%.o,$(wildcard lib/*.c))
+server_objects := $(patsubst %.c,$(BUILD)/%.o,$(filter-out server/main.c,$(wildcard server/*.c))) \
+                  $(patsubst %.cc,$(BUILD)/%.o,$(wildcard server/*.cc))
+helper_objects := $(patsubst %.c,$(BUILD)/%.o,$(filter-out tests/e2e/e2e_%,$(wildcard tests/e2e/*.c)) \
+                    $(filter-out tests/unit/test_%,$(wildcard tests/unit/*.c)))
+test_programs  := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/test_*.c tests/e2e/e2e_*.c))
+bench_programs := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/bench/*.c))
+libraries      := $(BUILD)/librnnloss.a $(BUILD)/$(SONAME) $(BUILD)/librnnloss.so
+internals      := $(BUILD)/server.a $(BUILD)/librnnloss.a
+
+.PHONY: all tests bench run test check oracle lint format sanitize coverage bench-lib bench-wire install uninstall \
+        clean help setup FORCE
+
+all: $(BUILD)/rnnlossd $(libraries) ## build the daemon and the libraries (in build/)
+
+tests: all $(test_programs)
+
+bench: all $(bench_programs)
+
+# ---- Rules ------------------------------------------------------------------------------------------------------
+
+# `make V=1` shows the whole commands; else a short line each.
+say = $(if $(V),echo,@echo) ' $(1)'
+
+# These stamps change when the flags, or the commit, do: then what was built with the others is built again.
+$(BUILD)/flags: FORCE
+	@mkdir -p $(@D)
+	@echo '$(CC) $(CXX) $(C_LIB) $(C_TEST) $(STATIC)' | cmp -s - $@ || echo '$(CC) $(CXX) $(C_LIB) $(C_TEST) $(STATIC)' >$@
+$(BUILD)/commit: FORCE
+	@mkdir -p $(@D)
+	@echo '$(COMMIT)' | cmp -s - $@ || echo '$(COMMIT)' >$@
+
+$(BUILD)/lib/%.o: lib/%.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(call say,CC ) $< && $(CC) $(C_LIB) -c $< -o $@
+
+commit_users := $(patsubst %.c,$(BUILD)/%.o,$(shell grep -ls RNNLOSSD_COMMIT server/*.c))
+$(commit_users): $(BUILD)/commit
+$(commit_users): EXTRA = -DRNNLOSSD_COMMIT='"$(COMMIT)"'
+
+$(BUILD)/server/%.o: server/%.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(call say,CC ) $< && $(CC) $(C_SERVER) $(EXTRA) -c $< -o $@
+
+$(BUILD)/server/%.o: server/%.cc $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(call say,CXX) $< && $(CXX) $(CXX_TEXT) -c $< -o $@
+
+$(BUILD)/tests/%.o: tests/%.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(call say,CC ) $< && $(CC) $(C_TEST) -c $< -o $@
+
+$(BUILD)/librnnloss.a: $(lib_objects)
+	@rm -f $@
+	$(call say,AR ) $@ && $(AR) rcs $@ $^
+
+$(BUILD)/server.a: $(server_objects)
+	@rm -f $@
+	$(call say,AR ) $@ && $(AR) rcs $@ $^
+
+# Linked by the C compiler: libc and libm are all that the library needs.
+$(BUILD)/$(SONAME): $(lib_objects)
+	$(call say,LD ) $@ && $(CC) $(CFLAGS) -shared -Wl,-soname,$(SONAME) -Wl,-z,relro,-z,now $^ -lm -o $@
+
+$(BUILD)/librnnloss.so: $(BUILD)/$(SONAME)
+	@ln -sf $(SONAME) $@
+
+# The C++ runtime (charconv's tables) is linked in: the daemon needs none of it installed.
+$(BUILD)/rnnlossd: $(BUILD)/server/main.o $(internals)
+	$(call say,LD ) $@ && $(LINK) -pie $(STATIC) $^ $(LIBRARIES) -o $@
+
+$(test_programs): %: %.o $(helper_objects) $(internals)
+	$(call say,LD ) $@ && $(LINK) -pie $(STATIC) $^ $(TEST_LIBRARIES) $(LIBRARIES) -o $@
+
+$(bench_programs): %: %.o $(internals)
+	$(call say,LD ) $@ && $(LINK) -pie $(STATIC) $^ $(LIBRARIES) -o $@
+
+.SECONDARY:
+-include $(wildcard $(BUILD)/lib/*.d $(BUILD)/server/*.d $(BUILD)/tests/*/*.d)
+
+# ---- Running ----------------------------------------------------------------------------------------------------
+
+# Targets that need packages first install what is missing, then start make again: only then is pkg-config there.
+
+setup: ## install the packages for building, testing and linting
+	@tools/setup build test lint coverage
+
+run: ## build, and start the daemon in the foreground (ARGS='--listen 127.0.0.1:9000')
+	@tools/setup build
+	@$(MAKE) all
+	@tools/serve $(BUILD)/rnnlossd $(ARGS)
+
+test: ## build, and run all tests
+	@tools/setup test
+	@$(MAKE) tests
+	@tests/run $(BUILD)
+
+check: tests # what `make test` does, without looking for packages
+	@tests/run $(BUILD)
+
+oracle: ## compare the daemon with exact rational arithmetic, on many random problems
+	@tools/setup test
+	@$(MAKE) all
+	@tests/run $(BUILD) oracle
+
+lint: ## check format, warnings under gcc and clang, clang-tidy, cppcheck and the rules of the house
+	@tools/setup lint
+	@tools/lint
+
+format: ## put the sources into the format that lint asks for
+	@clang-format -i $(wildcard lib/*.[ch] server/*.[ch] server/*.cc tests/*/*.[ch])
+
+# Tests link what they test statically, so each compiler's sanitizers see all of it.
+SANITIZE = -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
+sanitize: ## run all tests with the address, leak and undefined-behaviour sanitizers, under gcc and clang
+	@tools/setup lint
+	@$(MAKE) check BUILD=$(BUILD)/sanitize-gcc CC=gcc CXX=g++ CFLAGS='$(SANITIZE)' HARDENING= STATIC=
+	@$(MAKE) check BUILD=$(BUILD)/sanitize-clang CC=clang CXX=clang++ CFLAGS='$(SANITIZE)' HARDENING= STATIC=
+
+coverage: ## run all tests and print the lines covered, by file and by folder
+	@tools/setup coverage
+	@rm -f $(BUILD)/coverage/*/*.gcda $(BUILD)/coverage/*/*/*.gcda
+	@$(MAKE) check BUILD=$(BUILD)/coverage CC=gcc CXX=g++ CFLAGS='-O0 -g --coverage -fprofile-update=atomic' HARDENING=
+	@tools/coverage $(BUILD)/coverage
+
+bench-lib: ## time the library: GB/s of each reduction and gradient, beside a read-only pass
+	@tools/setup build
+	@$(MAKE) bench
+	@$(BUILD)/tests/bench/lib
+
+bench-wire: ## time the daemon beside a bare echo of the same HTTP library
+	@tools/setup build
+	@$(MAKE) bench
+	@$(BUILD)/tests/bench/wire $(BUILD)/rnnlossd
+
+# ---- Installing -------------------------------------------------------------------------------------------------
+
+bindir     = $(DESTDIR)$(PREFIX)/bin
+libdir     = $(DESTDIR)$(PREFIX)/lib
+includedir = $(DESTDIR)$(PREFIX)/include
+mandir     = $(DESTDIR)$(PREFIX)/share/man
+
+install: all ## install below DESTDIR/PREFIX (/usr/local)
+	install -d $(bindir) $(libdir)/pkgconfig $(includedir) $(mandir)/man1 $(mandir)/man3
+	install -m 755 $(BUILD)/rnnlossd $(bindir)/rnnlossd
+	install -m 644 $(BUILD)/librnnloss.a $(libdir)/librnnloss.a
+	install -m 755 $(BUILD)/$(SONAME) $(libdir)/librnnloss.so.$(VERSION)
+	ln -sf librnnloss.so.$(VERSION) $(libdir)/$(SONAME)
+	ln -sf $(SONAME) $(libdir)/librnnloss.so
+	install -m 644 lib/rnnloss.h $(includedir)/rnnloss.h
+	sed -e 's|@PREFIX@|$(PREFIX)|g' -e 's|@VERSION@|$(VERSION)|g' lib/rnnloss.pc.in >$(libdir)/pkgconfig/rnnloss.pc
+	install -m 644 server/rnnlossd.1 $(mandir)/man1/rnnlossd.1
+	install -m 644 lib/rnnloss.3 $(mandir)/man3/rnnloss.3
+
+uninstall: ## remove what install has put there
+	rm -f $(bindir)/rnnlossd $(libdir)/librnnloss.a $(libdir)/librnnloss.so* $(includedir)/rnnloss.h \
+	  $(libdir)/pkgconfig/rnnloss.pc $(mandir)/man1/rnnlossd.1 $(mandir)/man3/rnnloss.3
+
+clean: ## remove all that was built
+	rm -rf $(BUILD)
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile

@@ -1,0 +1,64 @@
+/* The loops over elements: one table of functions an instruction set, chosen once. All variants of a
+ * function leave the same exact sums and the same bits. */
+#ifndef RNN_KERNELS_H
+#define RNN_KERNELS_H
+
+#include "limbs.h"
+
+#define RNN_BIN_LANES 4     /* so that neighbouring elements of one exponent don't wait for each other */
+#define RNN_NARROW_BINS 256 /* exponents e of F16, BF16, F32 */
+#define RNN_WIDE_BINS 4096  /* sums of two exponents of F64 */
+
+/* Exponent bins. A narrow bin e holds a sum of m m of elements m 2^(e + least of the dtype): products below
+ * 2^48, at most 2^16 of them. A wide bin i holds a signed sum of products in units of 2^(i - 2148):
+ * `room` counts products below 2^106 (2^20 of them stay below 2^126); a difference costs
+ * RNN_DIFFERENCE_COST, since what it adds to a bin is below 2^112. */
+struct rnnloss_bins {
+  rnnloss_square *owner; /* NULL: all bins in use are 0 */
+  enum rnn_bins_kind { RNN_BINS_NONE, RNN_BINS_NARROW, RNN_BINS_WIDE } kind;
+  rnnloss_dtype dtype; /* of the narrow bins' unit */
+  uint64_t room;       /* products that may still be added */
+  bool narrow_clean;   /* the narrow bins have been zeroed */
+  unsigned low, high;  /* wide bins [low, high) have been zeroed */
+  uint64_t narrow[RNN_BIN_LANES][RNN_NARROW_BINS];
+  rnn_u128 wide[RNN_WIDE_BINS];
+};
+
+#define RNN_NARROW_ROOM ((uint64_t)1 << 16)
+#define RNN_WIDE_ROOM ((uint64_t)1 << 20)
+#define RNN_DIFFERENCE_COST 64
+#define RNN_WIDE_UNIT (-2148) /* exponent of wide bin 0 */
+
+/* out[i] = round(a x[i] + c[i]); one of the four shapes of rnnloss_affine. */
+typedef void rnn_affine_kernel(double a, const double *c, const unsigned char *x, unsigned char *out, size_t n);
+
+struct kernels {
+  const char *name;
+  size_t (*find_nonfinite[RNNLOSS_DTYPES])(const unsigned char *x, size_t n);
+  /* Into narrow bins (wide ones for F64), within their room. */
+  void (*squares[RNNLOSS_DTYPES])(struct rnnloss_bins *bins, const unsigned char *x, size_t n, rnnloss_nonfinite *bad);
+  /* Into wide bins; both of one dtype. */
+  void (*differences[RNNLOSS_DTYPES])(struct rnnloss_bins *bins, const unsigned char *a, const unsigned char *b,
+                                      size_t n, rnnloss_nonfinite *bad);
+  /* Elements at `position` and on, of rows of `neurons`, to limbs that lie `stride` apart. */
+  void (*rates[RNNLOSS_DTYPES])(int64_t *limb, size_t stride, size_t neurons, size_t position, const unsigned char *x,
+                                size_t n, rnnloss_nonfinite *bad);
+  /* The same numbers as F64. */
+  void (*widen[RNNLOSS_DTYPES])(const unsigned char *x, double *out, size_t n);
+  /* From F64 to a dtype, with canonical NaNs; x and out may be the same memory for F64. */
+  void (*narrow[RNNLOSS_DTYPES])(const double *x, unsigned char *out, size_t n);
+  /* Gradients whose tensor and result have one dtype, in the default floating-point environment. */
+  rnn_affine_kernel *scaled[RNNLOSS_DTYPES], *shifted[RNNLOSS_DTYPES];
+  /* a (p - t), or its negative. */
+  void (*residual[RNNLOSS_DTYPES])(double a, bool negate, const unsigned char *p, const unsigned char *t,
+                                   unsigned char *out, size_t n);
+};
+
+extern const struct kernels rnn_kernels_portable;
+
+/* The variant in use. */
+RNN_INLINE const struct kernels *rnn_kernels(void) {
+  return &rnn_kernels_portable;
+}
+
+#endif

@@ -1,0 +1,104 @@
+/* Sums of firing rates, one a neuron. A neuron's limbs are first written by its first element: until then
+ * (neurons at `count` and above) they hold anything, so that beginning costs nothing. */
+#include "reduce.h"
+
+static bool width_known(const rnnloss_rates *rates) {
+  return rates->limbs == RNNLOSS_NARROW_LIMBS || rates->limbs == RNNLOSS_WIDE_LIMBS;
+}
+
+static size_t limbs_for(rnnloss_dtype dtype) {
+  return dtype == RNNLOSS_F64 ? RNNLOSS_WIDE_LIMBS : RNNLOSS_NARROW_LIMBS;
+}
+
+size_t rnnloss_rates_size(rnnloss_dtype dtype, size_t neurons) {
+  if (!rnn_dtype_known(dtype) || neurons == 0 || neurons > RNNLOSS_MAX_NEURONS)
+    return 0;
+  size_t each = limbs_for(dtype) * sizeof(int64_t);
+  return neurons <= SIZE_MAX / each ? neurons * each : 0;
+}
+
+rnnloss_status rnnloss_rates_begin(rnnloss_rates *rates, rnnloss_dtype dtype, size_t neurons, void *memory,
+                                   size_t size) {
+  if (rates == NULL || memory == NULL || !rnn_dtype_known(dtype) || neurons == 0)
+    return RNNLOSS_E_ARGUMENT;
+  size_t needed = rnnloss_rates_size(dtype, neurons);
+  if (needed == 0)
+    return RNNLOSS_E_LIMIT;
+  if (size < needed)
+    return RNNLOSS_E_ARGUMENT;
+  *rates = (rnnloss_rates){.limb = memory, .neurons = neurons, .limbs = limbs_for(dtype)};
+  return RNNLOSS_OK;
+}
+
+/* n elements that don't cross from the first row into the second. */
+static void add_rows(rnnloss_rates *rates, rnnloss_dtype dtype, const unsigned char *x, size_t n) {
+  size_t position = (size_t)(rates->count % rates->neurons);
+  uint64_t rows = n / rates->neurons + 2; /* that this touches, at most */
+  if (rates->loose >= RNN_LOOSE_MAX - rows) {
+    rnnloss_rates_settle(rates, 0, rates->neurons);
+    rates->loose = 0;
+  }
+  if (rates->count < rates->neurons)
+    memset(rates->limb + position * rates->limbs, 0, n * rates->limbs * sizeof(int64_t));
+  bool narrow_in_wide = dtype != RNNLOSS_F64 && rates->limbs == RNNLOSS_WIDE_LIMBS;
+  rnn_kernels()->rates[dtype](rates->limb + (narrow_in_wide ? RNN_NARROW_IN_WIDE : 0), rates->limbs, rates->neurons,
+                              position, x, n, &rates->nonfinite);
+  rates->count += n;
+  rates->loose += rows;
+}
+
+#define BLOCK 4096 /* elements that stay in the first cache between their two uses */
+
+rnnloss_status rnnloss_rates_add(rnnloss_rates *rates, rnnloss_square *squares, rnnloss_bins *bins,
+                                 rnnloss_dtype dtype, const void *x, size_t n) {
+  if (rates == NULL || !rnn_dtype_known(dtype) || (x == NULL && n > 0) || !width_known(rates) ||
+      rates->limbs < limbs_for(dtype) || rates->neurons == 0)
+    return RNNLOSS_E_ARGUMENT;
+  if (!rnn_count_fits(rates->count, n) || (squares != NULL && !rnn_count_fits(squares->count, n)))
+    return RNNLOSS_E_LIMIT;
+  const unsigned char *at = x;
+  while (n > 0) {
+    size_t part = n < BLOCK ? n : BLOCK;
+    if (rates->count < rates->neurons && part > rates->neurons - rates->count)
+      part = (size_t)(rates->neurons - rates->count);
+    add_rows(rates, dtype, at, part);
+    if (squares != NULL)
+      rnn_squares_add(squares, bins, dtype, at, part, n);
+    at += part * rnn_width(dtype);
+    n -= part;
+  }
+  return RNNLOSS_OK;
+}
+
+void rnnloss_rates_settle(rnnloss_rates *rates, size_t first, size_t n) {
+  if (rates == NULL || first >= rates->neurons || !width_known(rates))
+    return;
+  if (n > rates->neurons - first)
+    n = rates->neurons - first;
+  int64_t *limb = rates->limb + first * rates->limbs;
+  for (size_t i = first; i < first + n; i++, limb += rates->limbs) {
+    if (i < rates->count)
+      rnn_limbs_settle(limb, rates->limbs);
+    else
+      memset(limb, 0, rates->limbs * sizeof(int64_t));
+  }
+}
+
+rnnloss_status rnnloss_rates_merge(rnnloss_rates *rates, rnnloss_rates *other) {
+  if (rates == NULL || other == NULL || rates == other || rates->neurons != other->neurons ||
+      rates->limbs != other->limbs || !width_known(rates) || rates->neurons == 0)
+    return RNNLOSS_E_ARGUMENT;
+  if (rates->count % rates->neurons != 0 || other->count % rates->neurons != 0)
+    return RNNLOSS_E_MISSING;
+  if (!rnn_count_fits(rates->count, other->count))
+    return RNNLOSS_E_LIMIT;
+  rnnloss_rates_settle(rates, 0, rates->neurons);
+  rnnloss_rates_settle(other, 0, other->neurons);
+  for (size_t i = 0; i < rates->neurons * rates->limbs; i++)
+    rates->limb[i] = (int64_t)((uint64_t)rates->limb[i] + (uint64_t)other->limb[i]);
+  rates->count += other->count;
+  rnnloss_rates_settle(rates, 0, rates->neurons);
+  rates->loose = other->loose = 0;
+  rnn_nonfinite_add(&rates->nonfinite, &other->nonfinite);
+  return RNNLOSS_OK;
+}

@@ -1,0 +1,160 @@
+/* Sums of squares: elements go to the limbs one by one if they are few, else by way of exponent bins. */
+#include "reduce.h"
+
+#define FEW 512 /* below so many elements bins cost more than they save */
+#define BLOCK ((size_t)1 << 16)
+
+void rnnloss_square_begin(rnnloss_square *sum) {
+  if (sum != NULL)
+    memset(sum, 0, sizeof *sum);
+}
+
+static bool use_bins(const rnnloss_bins *bins, const rnnloss_square *sum, size_t n) {
+  return bins != NULL && (n >= FEW || bins->owner == sum);
+}
+
+RNN_INLINE void squares_direct(rnnloss_square *sum, rnnloss_dtype d, const unsigned char *x, size_t n) {
+  const unsigned position = (unsigned)(2 * rnn_layout(d).least + RNN_SQUARE_ORIGIN);
+  for (size_t i = 0; i < n; i++) {
+    uint64_t bits = rnn_bits_at(d, x + i * rnn_width(d));
+    struct rnn_parts p = rnn_parts_of(d, bits);
+    if (!p.finite)
+      rnn_count_nonfinite(&sum->nonfinite, d, bits);
+    else
+      rnn_limbs_add(sum->limb, (rnn_u128)p.m * p.m, position + 2 * p.e, false);
+  }
+}
+
+/* n <= BLOCK */
+static void add_few(rnnloss_square *sum, rnnloss_dtype dtype, const unsigned char *x, size_t n) {
+  rnn_square_make_room(sum, n);
+  sum->loose += n;
+  switch (dtype) {
+  case RNNLOSS_F16:
+    squares_direct(sum, RNNLOSS_F16, x, n);
+    break;
+  case RNNLOSS_BF16:
+    squares_direct(sum, RNNLOSS_BF16, x, n);
+    break;
+  case RNNLOSS_F32:
+    squares_direct(sum, RNNLOSS_F32, x, n);
+    break;
+  case RNNLOSS_F64:
+    squares_direct(sum, RNNLOSS_F64, x, n);
+    break;
+  }
+}
+
+void rnn_squares_add(rnnloss_square *sum, rnnloss_bins *bins, rnnloss_dtype dtype, const unsigned char *x, size_t n,
+                     size_t of) {
+  bool binned = use_bins(bins, sum, of);
+  sum->count += n;
+  enum rnn_bins_kind kind = dtype == RNNLOSS_F64 ? RNN_BINS_WIDE : RNN_BINS_NARROW;
+  while (n > 0) {
+    size_t part = n < BLOCK ? n : BLOCK;
+    if (binned) {
+      part = rnn_bins_take(bins, sum, kind, dtype, 1, part);
+      rnn_kernels()->squares[dtype](bins, x, part, &sum->nonfinite);
+    } else {
+      add_few(sum, dtype, x, part);
+    }
+    x += part * rnn_width(dtype);
+    n -= part;
+  }
+}
+
+rnnloss_status rnnloss_square_add(rnnloss_square *sum, rnnloss_bins *bins, rnnloss_dtype dtype, const void *x,
+                                  size_t n) {
+  if (sum == NULL || !rnn_dtype_known(dtype) || (x == NULL && n > 0))
+    return RNNLOSS_E_ARGUMENT;
+  if (!rnn_count_fits(sum->count, n))
+    return RNNLOSS_E_LIMIT;
+  rnn_squares_add(sum, bins, dtype, x, n, n);
+  return RNNLOSS_OK;
+}
+
+/* ---- Differences ---- */
+
+/* A few differences, in F64: a^2 - 2ab + b^2, which can't overflow. */
+static void differences_direct(rnnloss_square *sum, const double *a, const double *b, size_t n) {
+  const unsigned position = RNN_WIDE_UNIT + RNN_SQUARE_ORIGIN;
+  rnn_square_make_room(sum, 3 * n);
+  sum->loose += 3 * n;
+  for (size_t i = 0; i < n; i++) {
+    struct rnn_parts p = rnn_parts_of(RNNLOSS_F64, rnn_bits_of(a[i]));
+    struct rnn_parts t = rnn_parts_of(RNNLOSS_F64, rnn_bits_of(b[i]));
+    if (!p.finite || !t.finite) {
+      rnn_count_difference(&sum->nonfinite, rnn_bits_of(a[i]), rnn_bits_of(b[i]));
+      continue;
+    }
+    rnn_limbs_add(sum->limb, (rnn_u128)p.m * p.m, position + 2 * p.e, false);
+    rnn_limbs_add(sum->limb, (rnn_u128)t.m * t.m, position + 2 * t.e, false);
+    rnn_limbs_add(sum->limb, (rnn_u128)p.m * t.m, position + p.e + t.e + 1, p.negative == t.negative);
+  }
+}
+
+#define PIECE 256
+
+/* At most PIECE pairs of any dtypes, as F64. */
+static void add_widened(rnnloss_square *sum, rnnloss_bins *bins, bool binned, rnnloss_dtype a_dtype,
+                        const unsigned char *a, rnnloss_dtype b_dtype, const unsigned char *b, size_t n) {
+  double p[PIECE], t[PIECE];
+  rnn_kernels()->widen[a_dtype](a, p, n);
+  rnn_kernels()->widen[b_dtype](b, t, n);
+  for (size_t done = 0; binned && done < n;) {
+    size_t part = rnn_bins_take(bins, sum, RNN_BINS_WIDE, RNNLOSS_F64, RNN_DIFFERENCE_COST, n - done);
+    rnn_kernels()->differences[RNNLOSS_F64](bins, (const unsigned char *)(p + done), (const unsigned char *)(t + done),
+                                            part, &sum->nonfinite);
+    done += part;
+  }
+  if (!binned)
+    differences_direct(sum, p, t, n);
+}
+
+rnnloss_status rnnloss_square_add_difference(rnnloss_square *sum, rnnloss_bins *bins, rnnloss_dtype a_dtype,
+                                             const void *a, rnnloss_dtype b_dtype, const void *b, size_t n) {
+  if (sum == NULL || !rnn_dtype_known(a_dtype) || !rnn_dtype_known(b_dtype) || ((a == NULL || b == NULL) && n > 0))
+    return RNNLOSS_E_ARGUMENT;
+  if (!rnn_count_fits(sum->count, n))
+    return RNNLOSS_E_LIMIT;
+  bool binned = use_bins(bins, sum, n), same = binned && a_dtype == b_dtype;
+  const unsigned char *x = a, *y = b;
+  for (size_t left = n; left > 0;) {
+    size_t part = same || left < PIECE ? left : PIECE;
+    if (same) {
+      part = rnn_bins_take(bins, sum, RNN_BINS_WIDE, a_dtype, RNN_DIFFERENCE_COST, part);
+      rnn_kernels()->differences[a_dtype](bins, x, y, part, &sum->nonfinite);
+    } else {
+      add_widened(sum, bins, binned, a_dtype, x, b_dtype, y, part);
+    }
+    x += part * rnn_width(a_dtype);
+    y += part * rnn_width(b_dtype);
+    left -= part;
+  }
+  sum->count += n;
+  return RNNLOSS_OK;
+}
+
+void rnnloss_square_settle(rnnloss_square *sum, rnnloss_bins *bins) {
+  if (bins != NULL)
+    rnn_bins_empty(bins);
+  if (sum == NULL)
+    return;
+  rnn_limbs_settle(sum->limb, RNNLOSS_SQUARE_LIMBS);
+  sum->loose = 0;
+}
+
+rnnloss_status rnnloss_square_merge(rnnloss_square *sum, rnnloss_square *other) {
+  if (sum == NULL || other == NULL || sum == other)
+    return RNNLOSS_E_ARGUMENT;
+  if (!rnn_count_fits(sum->count, other->count))
+    return RNNLOSS_E_LIMIT;
+  rnnloss_square_settle(sum, NULL);
+  rnnloss_square_settle(other, NULL);
+  for (size_t i = 0; i < RNNLOSS_SQUARE_LIMBS; i++)
+    sum->limb[i] = (int64_t)((uint64_t)sum->limb[i] + (uint64_t)other->limb[i]);
+  rnnloss_square_settle(sum, NULL);
+  sum->count += other->count;
+  rnn_nonfinite_add(&sum->nonfinite, &other->nonfinite);
+  return RNNLOSS_OK;
+}

@@ -1,0 +1,241 @@
+/* format_json.c - JSON requests: the envelope around the tensors
+ *
+ *   {"lambdas": {..}, "tensors": {..}, "gradients": "total", "wrt": [..], ..}   members in any order
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "server.h"
+
+enum place { AT_START, IN_ROOT, IN_LAMBDAS, IN_TENSORS, IN_TENSOR, IN_OPTION, IN_WRT, AT_END };
+
+struct json_decoder {
+  struct request *request;
+  enum place place;
+  bool opening;                   /* a key has come: the next event begins its value */
+  bool seen_lambdas, seen_tensors;
+  int option;                     /* IN_OPTION: its index */
+  size_t word_length;
+  char word[JSON_TOKEN_MAX + 1];  /* the text of an option's value */
+  struct json_tensor tensor;
+  struct json_parser parser;
+};
+
+static bool invalid(struct json_decoder *decoder, const char *pointer, const char *detail) {
+  return problem_set(decoder->request->problem, PROBLEM_INVALID_REQUEST, pointer, "%s", detail);
+}
+
+/* ---- option values ---- */
+
+static bool add_word(struct json_decoder *decoder, const char *text, size_t length) {
+  if (length > JSON_TOKEN_MAX - decoder->word_length) {
+    return problem_set(decoder->request->problem, PROBLEM_INVALID_REQUEST, option_pointer(decoder->option),
+                       "the value of %s is too long", option_names[decoder->option]);
+  }
+  memcpy(decoder->word + decoder->word_length, text, length);
+  decoder->word_length += length;
+  decoder->word[decoder->word_length] = '\0';
+  return true;
+}
+
+static bool is_lambda(int option) { return option < RNNLOSS_TERMS; }
+
+static bool takes_number(int option) { return is_lambda(option) || option == option_find("contract"); }
+
+static bool wrong_kind(struct json_decoder *decoder) {
+  int option = decoder->option;
+  return problem_set(decoder->request->problem, is_lambda(option) ? PROBLEM_INVALID_LAMBDA : PROBLEM_INVALID_REQUEST,
+                     option_pointer(option), "%s must be a %s", option_names[option],
+                     takes_number(option) ? "number" : "string");
+}
+
+static bool option_done(struct json_decoder *decoder) {
+  decoder->place = is_lambda(decoder->option) ? IN_LAMBDAS : IN_ROOT;
+  if (memchr(decoder->word, '\0', decoder->word_length)) return wrong_kind(decoder);
+  return option_set(decoder->request, SOURCE_BODY, decoder->option, decoder->word);
+}
+
+static bool on_option(struct json_decoder *decoder, enum json_event event, const char *text, size_t length) {
+  bool number = takes_number(decoder->option);
+  if (event == JSON_NUMBER && number) return add_word(decoder, text, length) && option_done(decoder);
+  if (event == JSON_STRING && !number) return add_word(decoder, text, length);
+  if (event == JSON_STRING_END && !number) return option_done(decoder);
+  return wrong_kind(decoder);
+}
+
+static bool on_wrt(struct json_decoder *decoder, enum json_event event, const char *text, size_t length) {
+  struct request *request = decoder->request;
+  if (decoder->opening) {
+    decoder->opening = false;
+    if (event != JSON_ARRAY_BEGIN) return invalid(decoder, "/wrt", "wrt must be an array of tensor names");
+    request->options.has_wrt = true;
+    return option_given(request, SOURCE_BODY, decoder->option);
+  }
+  if (event == JSON_STRING) return add_word(decoder, text, length);
+  if (event == JSON_STRING_END) {
+    size_t name_length = decoder->word_length;
+    decoder->word_length = 0;
+    if (!name_length) decoder->word[0] = '\0';
+    return option_wrt(request, decoder->word);
+  }
+  if (event != JSON_ARRAY_END) return invalid(decoder, "/wrt", "wrt must be an array of tensor names");
+  decoder->place = IN_ROOT;
+  return true;
+}
+
+static void begin_option(struct json_decoder *decoder, int option) {
+  decoder->option = option;
+  decoder->word_length = 0;
+  decoder->word[0] = '\0';
+  decoder->place = option == option_find("wrt") ? IN_WRT : IN_OPTION;
+}
+
+/* ---- the objects ---- */
+
+static bool given_twice(struct json_decoder *decoder, const char *name, const char *pointer) {
+  return problem_set(decoder->request->problem, PROBLEM_DUPLICATE, pointer, "%s is given twice", name);
+}
+
+static bool unknown_member(struct json_decoder *decoder, const char *name) {
+  static const char *const names[] = {"lambdas",        "tensors", "gradients", "gradient_dtype",
+                                      "wrt",            "nonfinite", "contract",  NULL};
+  char hint[200], token[128], pointer[160];
+  if (option_find(name) >= 0 || strncmp(name, "lambda_", 7) == 0) {
+    snprintf(hint, sizeof hint, "; weights belong in the object \"lambdas\"");
+  } else if (tensor_find(name) >= 0) {
+    snprintf(hint, sizeof hint, "; tensors belong in the object \"tensors\"");
+  } else {
+    names_suggest(name, names, NULL, hint, sizeof hint);
+  }
+  snprintf(pointer, sizeof pointer, "/%s", problem_token(name, token));
+  return problem_set(decoder->request->problem, PROBLEM_INVALID_REQUEST, pointer, "unknown member \"%s\"%s", name, hint);
+}
+
+static bool root_key(struct json_decoder *decoder, const char *name) {
+  decoder->opening = true;
+  if (strcmp(name, "lambdas") == 0) {
+    if (decoder->seen_lambdas) return given_twice(decoder, name, "/lambdas");
+    decoder->seen_lambdas = true;
+    decoder->place = IN_LAMBDAS;
+    return true;
+  }
+  if (strcmp(name, "tensors") == 0) {
+    if (decoder->seen_tensors) return given_twice(decoder, name, "/tensors");
+    decoder->seen_tensors = true;
+    decoder->place = IN_TENSORS;
+    return true;
+  }
+  int option = option_find(name);
+  if (option < RNNLOSS_TERMS) return unknown_member(decoder, name);
+  begin_option(decoder, option);
+  return true;
+}
+
+static bool on_root(struct json_decoder *decoder, enum json_event event, const char *text, size_t length) {
+  char name[64];
+  if (event == JSON_OBJECT_END) {
+    decoder->place = AT_END;
+    return true;
+  }
+  return root_key(decoder, names_quote(text, length, name));
+}
+
+static bool lambda_key(struct json_decoder *decoder, const char *text, size_t length) {
+  char name[64];
+  names_quote(text, length, name);
+  int option = option_find(name);
+  if (option < 0 || !is_lambda(option)) return option_unknown(decoder->request, name, "/lambdas/");
+  begin_option(decoder, option);
+  return true;
+}
+
+static bool on_lambdas(struct json_decoder *decoder, enum json_event event, const char *text, size_t length) {
+  if (decoder->opening) {
+    decoder->opening = false;
+    return event == JSON_OBJECT_BEGIN || invalid(decoder, "/lambdas", "lambdas must be an object");
+  }
+  if (event == JSON_KEY) return lambda_key(decoder, text, length);
+  decoder->place = IN_ROOT;
+  decoder->request->options_final = true; /* all that reduction depends on */
+  return true;
+}
+
+static bool on_tensors(struct json_decoder *decoder, enum json_event event, const char *text, size_t length) {
+  char name[64];
+  if (decoder->opening) {
+    decoder->opening = false;
+    return event == JSON_OBJECT_BEGIN || invalid(decoder, "/tensors", "tensors must be an object");
+  }
+  if (event == JSON_OBJECT_END) {
+    decoder->place = IN_ROOT;
+    return true;
+  }
+  int t = tensor_find(names_quote(text, length, name));
+  if (t < 0) return tensor_unknown(decoder->request, text, length);
+  json_tensor_begin(&decoder->tensor, decoder->request, (rnnloss_tensor)t);
+  decoder->place = IN_TENSOR;
+  return true;
+}
+
+static bool on_tensor(struct json_decoder *decoder, enum json_event event, const char *text, size_t length) {
+  if (!json_tensor_event(&decoder->tensor, event, text, length)) return false;
+  if (decoder->tensor.done) decoder->place = IN_TENSORS;
+  return true;
+}
+
+static bool on_event(void *context, enum json_event event, const char *text, size_t length) {
+  struct json_decoder *decoder = context;
+  switch (decoder->place) {
+    case AT_START:
+      decoder->place = IN_ROOT;
+      return event == JSON_OBJECT_BEGIN || invalid(decoder, "", "the request must be a JSON object");
+    case IN_ROOT: return on_root(decoder, event, text, length);
+    case IN_LAMBDAS: return on_lambdas(decoder, event, text, length);
+    case IN_TENSORS: return on_tensors(decoder, event, text, length);
+    case IN_TENSOR: return on_tensor(decoder, event, text, length);
+    case IN_OPTION:
+      decoder->opening = false;
+      return on_option(decoder, event, text, length);
+    case IN_WRT: return on_wrt(decoder, event, text, length);
+    default: return true;
+  }
+}
+
+/* ---- the decoder ---- */
+
+static void *decode_begin(struct request *request) {
+  struct json_decoder *decoder = arena_allocate(request->arena, sizeof *decoder);
+  if (!decoder) {
+    problem_out_of_memory(request->problem);
+    return NULL;
+  }
+  decoder->request = request;
+  decoder->place = AT_START;
+  decoder->opening = decoder->seen_lambdas = decoder->seen_tensors = false;
+  decoder->word_length = 0;
+  json_begin(&decoder->parser, on_event, decoder);
+  return decoder;
+}
+
+static bool malformed(struct json_decoder *decoder) {
+  return problem_set(decoder->request->problem, PROBLEM_MALFORMED_JSON, "", "%s, at byte %llu", decoder->parser.error,
+                     (unsigned long long)decoder->parser.offset);
+}
+
+/* After a request that is well-formed but not valid the text is still read to its end: were it
+ * malformed, that would be the answer. */
+static bool decode(void *state, const char *bytes, size_t length) {
+  struct json_decoder *decoder = state;
+  if (!json_feed(&decoder->parser, bytes, length)) return malformed(decoder);
+  return decoder->request->problem->type != PROBLEM_OVERLOADED;
+}
+
+static bool decode_end(void *state) {
+  struct json_decoder *decoder = state;
+  if (!json_end(&decoder->parser)) return malformed(decoder);
+  return decoder->request->problem->type == PROBLEM_NONE;
+}
+
+static const char *const media_types[] = {"application/json", "text/json", NULL};
+
+const struct format format_json = {"json", media_types, decode_begin, decode, decode_end, json_encode};

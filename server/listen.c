@@ -1,0 +1,172 @@
+/* listen.c - from an address to a listening socket */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "server.h"
+
+#define BACKLOG 4096 /* the kernel cuts it down to net.core.somaxconn */
+
+struct address {
+  char host[256], port[8];
+  bool bracketed; /* an IPv6 address */
+};
+
+PRINTF_LIKE(3, 4) static bool wrong(char *error, size_t size, const char *format, ...) {
+  va_list arguments;
+  va_start(arguments, format);
+  vsnprintf(error, size, format, arguments);
+  va_end(arguments);
+  return false;
+}
+
+static bool port_read(const char *text, char port[8]) {
+  size_t length = strlen(text);
+  if (length < 1 || length > 5 || strspn(text, "0123456789") != length || strtoul(text, NULL, 10) > 65535) return false;
+  memcpy(port, text, length + 1);
+  return true;
+}
+
+static bool address_read(const char *text, struct address *address, char *error, size_t size) {
+  const char *host = text, *end;
+  address->bracketed = text[0] == '[';
+  if (address->bracketed) {
+    host = text + 1;
+    end = strchr(host, ']');
+    if (!end || end[1] != ':') return wrong(error, size, "expected [IPV6]:PORT");
+    text = end + 2;
+  } else {
+    end = strrchr(text, ':');
+    if (!end) return wrong(error, size, "expected HOST:PORT or unix:PATH");
+    if (memchr(host, ':', (size_t)(end - host)))
+      return wrong(error, size, "an IPv6 address stands in brackets, as [::1]:8080");
+    text = end + 1;
+  }
+  size_t length = (size_t)(end - host);
+  if (length == 0) return wrong(error, size, "the host is missing; 0.0.0.0 or [::] stand for every address");
+  if (length >= sizeof address->host) return wrong(error, size, "the host is too long");
+  memcpy(address->host, host, length);
+  address->host[length] = '\0';
+  if (!port_read(text, address->port)) return wrong(error, size, "the port must be a number from 0 to 65535");
+  return true;
+}
+
+static void name_tcp(struct listener *listener) {
+  struct sockaddr_storage bound = {0};
+  socklen_t length = sizeof bound;
+  char host[64] = "?", port[8] = "?";
+  if (getsockname(listener->fd, (struct sockaddr *)&bound, &length) == 0) {
+    getnameinfo((struct sockaddr *)&bound, length, host, sizeof host, port, sizeof port,
+                NI_NUMERICHOST | NI_NUMERICSERV);
+  }
+  bool brackets = bound.ss_family == AF_INET6;
+  snprintf(listener->name, sizeof listener->name, "http://%s%s%s:%s", brackets ? "[" : "", host, brackets ? "]" : "",
+           port);
+}
+
+/* A listening socket at one of the addresses that a name stands for, or -1 with errno. */
+static int open_tcp_at(const struct addrinfo *at) {
+  int on = 1, off = 0;
+  int fd = socket(at->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (fd < 0) return -1;
+  setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  /* [::] serves IPv4 too, whatever the system's default is. */
+  if (at->ai_family == AF_INET6) setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);
+  if (bind(fd, at->ai_addr, at->ai_addrlen) == 0 && listen(fd, BACKLOG) == 0) return fd;
+  int reason = errno;
+  close(fd);
+  errno = reason;
+  return -1;
+}
+
+static bool open_tcp(struct listener *listener, const char *text, char *error, size_t size) {
+  struct address address;
+  if (!address_read(text, &address, error, size)) return false;
+  struct addrinfo hints = {.ai_family = address.bracketed ? AF_INET6 : AF_UNSPEC,
+                           .ai_socktype = SOCK_STREAM,
+                           .ai_flags = AI_PASSIVE | AI_NUMERICSERV | (address.bracketed ? AI_NUMERICHOST : 0)};
+  struct addrinfo *found = NULL;
+  int failure = getaddrinfo(address.host, address.port, &hints, &found);
+  if (failure) return wrong(error, size, "%s", failure == EAI_SYSTEM ? strerror(errno) : gai_strerror(failure));
+  for (const struct addrinfo *at = found; at && listener->fd < 0; at = at->ai_next) listener->fd = open_tcp_at(at);
+  int reason = errno;
+  freeaddrinfo(found);
+  if (listener->fd < 0) return wrong(error, size, "%s", strerror(reason));
+  name_tcp(listener);
+  return true;
+}
+
+/* Is the file at the path a socket on which nobody answers, left behind by a daemon that was killed? */
+static bool is_stale(const struct sockaddr_un *at) {
+  struct stat status;
+  if (lstat(at->sun_path, &status) != 0 || !S_ISSOCK(status.st_mode)) return false;
+  int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (fd < 0) return false;
+  bool refused = connect(fd, (const struct sockaddr *)at, sizeof *at) != 0 && errno == ECONNREFUSED;
+  close(fd);
+  return refused;
+}
+
+static bool open_unix(struct listener *listener, const char *path, char *error, size_t size) {
+  struct sockaddr_un at = {.sun_family = AF_UNIX};
+  size_t length = strlen(path);
+  if (length == 0) return wrong(error, size, "the path is missing");
+  if (length >= sizeof at.sun_path || length >= sizeof listener->path) {
+    return wrong(error, size, "the path is longer than %zu bytes", sizeof at.sun_path - 1);
+  }
+  memcpy(at.sun_path, path, length + 1);
+  int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (fd < 0) return wrong(error, size, "%s", strerror(errno));
+  bool bound = bind(fd, (const struct sockaddr *)&at, sizeof at) == 0;
+  if (!bound && errno == EADDRINUSE && is_stale(&at)) {
+    unlink(path);
+    bound = bind(fd, (const struct sockaddr *)&at, sizeof at) == 0;
+  }
+  if (!bound || listen(fd, BACKLOG) != 0) {
+    wrong(error, size, "%s", strerror(errno));
+    if (bound) unlink(path);
+    close(fd);
+    return false;
+  }
+  listener->fd = fd;
+  memcpy(listener->path, path, length + 1);
+  snprintf(listener->name, sizeof listener->name, "unix:%s", path);
+  return true;
+}
+
+bool listener_open(struct listener *listener, const char *address, char *error, size_t size) {
+  *listener = (struct listener){.fd = -1};
+  if (strncmp(address, "unix:", 5) == 0) return open_unix(listener, address + 5, error, size);
+  return open_tcp(listener, address, error, size);
+}
+
+bool listener_is_local(const struct listener *listener) {
+  struct sockaddr_storage bound = {0};
+  socklen_t length = sizeof bound;
+  if (getsockname(listener->fd, (struct sockaddr *)&bound, &length) != 0) return false;
+  if (bound.ss_family == AF_UNIX) return true;
+  if (bound.ss_family == AF_INET) {
+    struct sockaddr_in at;
+    memcpy(&at, &bound, sizeof at);
+    return ntohl(at.sin_addr.s_addr) >> 24 == 127;
+  }
+  struct sockaddr_in6 at;
+  memcpy(&at, &bound, sizeof at);
+  if (IN6_IS_ADDR_V4MAPPED(&at.sin6_addr)) return at.sin6_addr.s6_addr[12] == 127;
+  return IN6_IS_ADDR_LOOPBACK(&at.sin6_addr);
+}
+
+void listener_close(struct listener *listener) {
+  if (listener->fd < 0) return;
+  if (listener->path[0]) unlink(listener->path);
+  close(listener->fd);
+  listener->fd = -1;
+}

@@ -1,0 +1,173 @@
+/* options.c - what a request may ask for, one row each; the same in JSON, metadata and query */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "server.h"
+
+typedef bool option_parser(struct request *request, int option, const char *text);
+
+static option_parser parse_lambda, parse_gradients, parse_gradient_dtype, parse_wrt, parse_nonfinite, parse_contract;
+
+static const struct option {
+  const char *pointer;
+  option_parser *parse;
+} table[] = {
+    {"/lambdas/lambda_mse", parse_lambda},    {"/lambdas/lambda_in", parse_lambda},
+    {"/lambdas/lambda_hid", parse_lambda},    {"/lambdas/lambda_out", parse_lambda},
+    {"/lambdas/lambda_fr", parse_lambda},     {"/lambdas/lambda_fr_sd", parse_lambda},
+    {"/lambdas/lambda_fr_cv", parse_lambda},  {"/gradients", parse_gradients},
+    {"/gradient_dtype", parse_gradient_dtype}, {"/wrt", parse_wrt},
+    {"/nonfinite", parse_nonfinite},          {"/contract", parse_contract},
+};
+
+const char *const option_names[] = {"lambda_mse",    "lambda_in", "lambda_hid",     "lambda_out", "lambda_fr", "lambda_fr_sd",
+                                    "lambda_fr_cv",  "gradients", "gradient_dtype", "wrt",        "nonfinite", "contract",
+                                    NULL};
+
+static int find(const char *name, const char *const *names) {
+  for (int i = 0; names[i]; i++) {
+    if (strcmp(name, names[i]) == 0) return i;
+  }
+  return -1;
+}
+
+int option_find(const char *name) { return find(name, option_names); }
+
+const char *option_pointer(int option) { return table[option].pointer; }
+
+bool option_given(struct request *request, enum source source, int option) {
+  uint32_t bit = UINT32_C(1) << option;
+  if (request->options.given[source] & bit) {
+    return problem_set(request->problem, PROBLEM_DUPLICATE, option_pointer(option), "%s is given twice",
+                       option_names[option]);
+  }
+  request->options.given[source] |= bit;
+  if (request->options.given[!source] & bit) {
+    return problem_set(request->problem, PROBLEM_INVALID_REQUEST, option_pointer(option),
+                       "%s is given both in the query and in the body", option_names[option]);
+  }
+  return true;
+}
+
+bool option_set(struct request *request, enum source source, int option, const char *text) {
+  return option_given(request, source, option) && table[option].parse(request, option, text);
+}
+
+bool option_unknown(struct request *request, const char *name, const char *parent) {
+  static const char *const synonyms[] = {"mse",   "lambda_mse",   "in",    "lambda_in",    "hid", "lambda_hid",
+                                         "out",   "lambda_out",   "fr",    "lambda_fr",    "fr_sd", "lambda_fr_sd",
+                                         "fr_cv", "lambda_fr_cv", NULL};
+  bool lambda = strcmp(parent, "/lambdas/") == 0 || strncmp(name, "lambda", 6) == 0;
+  char hint[300], quoted[64], token[128], pointer[160];
+  if (lambda) {
+    const char *keys[RNNLOSS_TERMS + 1];
+    memcpy(keys, option_names, sizeof keys);
+    keys[RNNLOSS_TERMS] = NULL;
+    names_suggest(name, keys, synonyms, hint, sizeof hint);
+  } else {
+    names_suggest(name, option_names, NULL, hint, sizeof hint);
+  }
+  names_quote(name, strlen(name), quoted);
+  snprintf(pointer, sizeof pointer, "%s%s", lambda ? "/lambdas/" : parent, problem_token(quoted, token));
+  return problem_set(request->problem, lambda ? PROBLEM_UNKNOWN_LAMBDA : PROBLEM_INVALID_REQUEST, pointer,
+                     "unknown %s \"%s\"%s", lambda ? "weight" : "option", quoted, hint);
+}
+
+static bool parse_lambda(struct request *request, int option, const char *text) {
+  const char *name = option_names[option], *pointer = option_pointer(option);
+  char quoted[64];
+  names_quote(text, strlen(text), quoted);
+  double value = 0;
+  if (!json_is_number(text, strlen(text))) {
+    return problem_set(request->problem, PROBLEM_INVALID_LAMBDA, pointer, "%s must be a number, not \"%s\"", name, quoted);
+  }
+  if (!number_read(RNNLOSS_F64, text, strlen(text), &value)) {
+    return problem_set(request->problem, PROBLEM_INVALID_LAMBDA, pointer, "%s must be finite: %s is beyond the largest double",
+                       name, quoted);
+  }
+  if (value < 0) {
+    return problem_set(request->problem, PROBLEM_INVALID_LAMBDA, pointer, "%s must not be negative: %s", name, quoted);
+  }
+  request->options.lambda[option] = fabs(value); /* -0 is 0 */
+  return true;
+}
+
+/* Index of text in names; -1 with a problem that lists them. */
+static int parse_choice(struct request *request, int option, const char *text, const char *const *names) {
+  int choice = find(text, names);
+  if (choice >= 0) return choice;
+  char hint[300], quoted[64];
+  names_quote(text, strlen(text), quoted);
+  names_suggest(text, names, NULL, hint, sizeof hint);
+  problem_set(request->problem, PROBLEM_INVALID_REQUEST, option_pointer(option), "%s cannot be \"%s\"%s",
+              option_names[option], quoted, hint);
+  return -1;
+}
+
+static bool parse_gradients(struct request *request, int option, const char *text) {
+  static const char *const names[] = {"total", "per_term", "none", NULL};
+  int choice = parse_choice(request, option, text, names);
+  if (choice < 0) return false;
+  request->options.gradients = (enum gradients)choice;
+  return true;
+}
+
+static bool parse_gradient_dtype(struct request *request, int option, const char *text) {
+  static const char *const names[] = {"F32", "F64", NULL};
+  int choice = parse_choice(request, option, text, names);
+  if (choice < 0) return false;
+  request->options.has_gradient_dtype = true;
+  request->options.gradient_dtype = choice ? RNNLOSS_F64 : RNNLOSS_F32;
+  return true;
+}
+
+static bool parse_nonfinite(struct request *request, int option, const char *text) {
+  static const char *const names[] = {"error", "propagate", NULL};
+  int choice = parse_choice(request, option, text, names);
+  if (choice < 0) return false;
+  request->options.propagate = choice == 1;
+  return true;
+}
+
+static bool parse_contract(struct request *request, int option, const char *text) {
+  char quoted[64];
+  double value;
+  if (json_is_number(text, strlen(text)) && number_read(RNNLOSS_F64, text, strlen(text), &value) &&
+      value >= RNNLOSS_CONTRACT && value <= RNNLOSS_CONTRACT) {
+    return true;
+  }
+  names_quote(text, strlen(text), quoted);
+  return problem_set(request->problem, PROBLEM_UNKNOWN_CONTRACT, option_pointer(option),
+                     "contract \"%s\" is not served; this server has contract %d", quoted, RNNLOSS_CONTRACT);
+}
+
+bool option_wrt(struct request *request, const char *name) {
+  char quoted[64];
+  const char *pointer = option_pointer(option_find("wrt"));
+  int t = tensor_find(name);
+  if (t < 0) {
+    names_quote(name, strlen(name), quoted);
+    return problem_set(request->problem, PROBLEM_INVALID_REQUEST, pointer, "wrt names an unknown tensor \"%s\"", quoted);
+  }
+  if (request->options.wrt & 1u << t) {
+    return problem_set(request->problem, PROBLEM_INVALID_REQUEST, pointer, "wrt names %s twice", name);
+  }
+  request->options.wrt |= 1u << t;
+  return true;
+}
+
+/* "pred,fr"; "" is the empty list. */
+static bool parse_wrt(struct request *request, int option, const char *text) {
+  (void)option;
+  request->options.has_wrt = true;
+  while (*text) {
+    char name[64];
+    size_t length = strcspn(text, ",");
+    snprintf(name, sizeof name, "%.*s", (int)(length < sizeof name ? length : sizeof name - 1), text);
+    if (!option_wrt(request, name)) return false;
+    text += length;
+    if (*text == ',' && !*++text) return option_wrt(request, "");
+  }
+  return true;
+}

@@ -1,0 +1,22 @@
+/* routes.c - the table of routes */
+#include <string.h>
+
+#include "server.h"
+
+const struct route routes[] = {
+    {.path = "/loss", .post = true, .begin = loss_begin, .receive = loss_receive, .finish = loss_finish, .release = loss_release},
+    {.path = "/terms", .finish = terms_finish},
+    {.path = "/version", .finish = version_finish},
+    {.path = "/healthz", .finish = live_finish},
+    {.path = "/livez", .finish = live_finish},
+    {.path = "/readyz", .finish = ready_finish},
+    {.path = "/metrics", .finish = metrics_finish},
+    {.path = NULL},
+};
+
+int route_find(const char *path) {
+  for (int i = 0; routes[i].path; i++) {
+    if (strcmp(path, routes[i].path) == 0) return i;
+  }
+  return -1;
+}

@@ -1,0 +1,713 @@
+/* server.h - the map of rnnlossd: every room, what it takes and what it gives
+ *
+ *   bytes -> format.decode -> struct request -> evaluate (librnnloss) -> struct result -> format.encode -> struct body -> bytes
+ *
+ * Conventions. A function that returns bool returns false on failure, and has then described the
+ * failure in the struct problem at hand; running out of memory is the problem PROBLEM_OVERLOADED.
+ * Whatever belongs to a request is allocated from its arena and released with it, once. One request
+ * is handled by one thread; struct server is shared and, once started, read-only but for its atomics.
+ */
+#ifndef SERVER_H
+#define SERVER_H
+
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <pthread.h>
+#include <sys/socket.h>
+
+#include "number_text.h"
+#include "rnnloss.h"
+
+#define SERVER_VERSION RNNLOSS_VERSION
+#define PRINTF_LIKE(text, first) __attribute__((format(printf, text, first)))
+
+struct exchange;
+struct server;
+
+/* ---- memory.c: the one door to the heap; tests make it fail ---------------------------------- */
+
+void *memory_allocate(size_t size); /* NULL if there is none; aligned like malloc's */
+void memory_release(void *memory);  /* NULL is fine */
+void memory_setup(void);            /* once, before threads: routes cJSON and malloc's tuning through here */
+
+/* What a test watches and steers; in memory shared with the daemon that it forked. */
+struct memory_probe {
+  _Atomic long fail_at; /* the n-th allocation from now fails (1: the next one); 0: none does */
+  _Atomic long live;    /* allocations not yet released */
+  _Atomic long total;   /* allocations asked for */
+};
+extern struct memory_probe *memory_probe; /* NULL unless a test sets it */
+
+/* ---- arena.c: memory that lives as long as a request ----------------------------------------- */
+
+struct arena {
+  struct arena_block *blocks;
+  char *next, *end;
+};
+void *arena_allocate(struct arena *arena, size_t size); /* aligned to 16; NULL if there is none */
+char *arena_text(struct arena *arena, const char *text, size_t length); /* a copy, NUL added */
+void arena_release(struct arena *arena);                /* all of it; the arena is empty again */
+
+/* ---- text.c: growing text in an arena -------------------------------------------------------- */
+
+struct text {
+  struct arena *arena;
+  char *bytes;
+  size_t length, capacity;
+  bool failed; /* out of memory once: the text is incomplete */
+};
+void text_bytes(struct text *text, const char *bytes, size_t length);
+void text_string(struct text *text, const char *string); /* as it is */
+void text_json_string(struct text *text, const char *string); /* quoted and escaped */
+void text_json_number(struct text *text, double value);
+void text_unsigned(struct text *text, uint64_t value);
+
+/* ---- store.c: the bytes of a tensor, in blocks that never move -------------------------------- */
+
+/* Blocks hold a multiple of 72 bytes, so that elements of 2, 4, 8 and 9 bytes never straddle two. */
+#define STORE_BLOCK (72 * 3640) /* 256 KiB: the largest block, and the largest chunk of work */
+
+struct store_block {
+  struct store_block *next;
+  size_t used, capacity;
+  unsigned char *bytes;
+};
+struct store {
+  struct store_block *first, *last;
+  uint64_t length; /* bytes appended */
+};
+struct cursor {
+  const struct store_block *block;
+  size_t offset;
+};
+bool store_append(struct store *store, const void *bytes, size_t length, uint64_t expected); /* false: out of memory */
+void *store_extend(struct store *store, size_t size, uint64_t expected, size_t *room); /* room >= size bytes to fill .. */
+void store_filled(struct store *store, size_t length);                                 /* .. of which so many were */
+void store_release(struct store *store);
+struct cursor store_start(const struct store *store);
+/* The bytes at the cursor that lie side by side, at most limit; 0 at the end. Moves nothing. */
+size_t cursor_span(struct cursor *cursor, size_t limit, const unsigned char **bytes);
+void cursor_advance(struct cursor *cursor, size_t length);
+
+/* ---- problem.c: what can go wrong, one row each ------------------------------------------------ */
+
+enum problem_type {
+  PROBLEM_NONE,
+  PROBLEM_MALFORMED_HTTP,
+  PROBLEM_MALFORMED_JSON,
+  PROBLEM_MALFORMED_SAFETENSORS,
+  PROBLEM_DUPLICATE,
+  PROBLEM_NOT_FOUND,
+  PROBLEM_METHOD_NOT_ALLOWED,
+  PROBLEM_NOT_ACCEPTABLE,
+  PROBLEM_UNSUPPORTED_MEDIA_TYPE,
+  PROBLEM_TOO_LARGE,
+  PROBLEM_INVALID_REQUEST,
+  PROBLEM_UNKNOWN_LAMBDA,
+  PROBLEM_INVALID_LAMBDA,
+  PROBLEM_UNKNOWN_TENSOR,
+  PROBLEM_MISSING_TENSOR,
+  PROBLEM_SHAPE_MISMATCH,
+  PROBLEM_INVALID_SHAPE,
+  PROBLEM_UNSUPPORTED_DTYPE,
+  PROBLEM_INVALID_DATA,
+  PROBLEM_NON_FINITE,
+  PROBLEM_UNDEFINED,
+  PROBLEM_OVERFLOW,
+  PROBLEM_UNKNOWN_CONTRACT,
+  PROBLEM_OVERLOADED,
+  PROBLEM_DRAINING,
+  PROBLEM_INTERNAL,
+  PROBLEM_TYPES
+};
+struct problem {
+  enum problem_type type;
+  char detail[600];  /* what is wrong, what was expected, what was found */
+  char pointer[200]; /* RFC 6901 into the equivalent JSON request; empty: none */
+};
+struct problem_row {
+  const char *id; /* "shape-mismatch" */
+  unsigned status;
+  const char *title;
+};
+const struct problem_row *problem_row(enum problem_type type);
+/* Always returns false, so that a caller can return it. A problem that was set stays: the first one
+ * counts, but that a malformed body (400) takes the place of an invalid one (422). */
+bool problem_set(struct problem *problem, enum problem_type type, const char *pointer, const char *detail, ...)
+    PRINTF_LIKE(4, 5);
+bool problem_out_of_memory(struct problem *problem);          /* 503 */
+const char *problem_token(const char *name, char out[128]);  /* a (quoted) name as a step of a JSON pointer */
+/* The problem+json document. NULL if memory has run out: then send problem_prebuilt (503). */
+char *problem_print(const struct problem *problem, const char *request_id, struct arena *arena, size_t *length);
+extern const char problem_prebuilt[];
+
+/* ---- names.c: what a misspelt name may have meant ---------------------------------------------- */
+
+/* The phrase `; did you mean "fr"?` or `; known: pred, target, ...`, to at most size bytes of out.
+ * names is a list that ends with NULL; synonyms (may be NULL) lists pairs: written, meant, ..., NULL. */
+void names_suggest(const char *name, const char *const *names, const char *const *synonyms, char *out, size_t size);
+/* A name as a detail may quote it: cut to 48 bytes at a character's end, control characters replaced. */
+const char *names_quote(const char *name, size_t length, char out[64]);
+
+/* ---- utf8.c: sequences of bytes that are one character ------------------------------------------- */
+
+size_t utf8_sequence(const char *at, const char *end); /* length of the valid one at at < end; 0: there is none */
+size_t utf8_length(unsigned char lead);                /* length of the one that it begins; 0: it begins none */
+/* May bytes[index] stand where it is, after the valid ones before it? */
+bool utf8_follows(const unsigned char *bytes, size_t index);
+size_t utf8_encode(uint32_t code, char out[4]); /* returns its length */
+
+/* ---- json_parser.c: the strict push parser ------------------------------------------------------ */
+
+enum json_event {
+  JSON_OBJECT_BEGIN,
+  JSON_OBJECT_END,
+  JSON_ARRAY_BEGIN,
+  JSON_ARRAY_END,
+  JSON_KEY,        /* the whole key, unescaped (one over 4,096 bytes: its first 4,096) */
+  JSON_STRING,     /* a piece of a string value, unescaped; any number of them, none for "" .. */
+  JSON_STRING_END, /* .. and its end, without text */
+  JSON_NUMBER,     /* the whole text of a number, valid */
+  JSON_TRUE,
+  JSON_FALSE,
+  JSON_NULL
+};
+/* text is valid during the call only, not terminated, NULL where there is none. Returning false
+ * says that the value is of no more use: events stop, but the text is checked to its end. */
+typedef bool json_handler(void *context, enum json_event event, const char *text, size_t length);
+
+#define JSON_DEPTH_MAX 64
+#define JSON_TOKEN_MAX 4096
+
+struct json_parser {
+  json_handler *handler;
+  void *context;
+  const char *error; /* a static phrase once the text is malformed, e.g. "a comma was expected" */
+  uint64_t offset;   /* bytes consumed: with an error, the offset of the byte that is wrong */
+  bool muted;        /* the handler has returned false */
+  unsigned state, depth;
+  unsigned char containers[JSON_DEPTH_MAX]; /* '{' or '[' of each open one */
+  unsigned phase;                           /* how far the present token has come */
+  bool in_key;                              /* the present string is a key */
+  uint32_t unit, high;                      /* \uXXXX so far; the high surrogate before it, or 0 */
+  unsigned char scratch[4];                 /* a UTF-8 sequence that a piece's end has cut */
+  size_t token_length;
+  char token[JSON_TOKEN_MAX];
+};
+void json_begin(struct json_parser *parser, json_handler *handler, void *context);
+bool json_feed(struct json_parser *parser, const char *bytes, size_t length); /* false: error is set */
+bool json_end(struct json_parser *parser);                                    /* false: ended too early */
+bool json_is_number(const char *text, size_t length);                         /* is it a number by JSON's grammar? */
+
+/* ---- base64.c: RFC 4648 section 4, padded, strict, in pieces ------------------------------------ */
+
+struct base64_decoder {
+  uint32_t bits;
+  unsigned count;  /* characters of the present group of four */
+  unsigned padding;
+};
+/* Decodes length characters to at most 3 * (length / 4 + 1) bytes at out; false: not base64. */
+bool base64_decode(struct base64_decoder *decoder, const char *text, size_t length, unsigned char *out, size_t *written);
+bool base64_decode_end(const struct base64_decoder *decoder); /* false: it ended within a group */
+/* Encodes length bytes to 4 * ((length + 2) / 3) characters; returns their number. */
+size_t base64_encode(const unsigned char *bytes, size_t length, char *out);
+
+/* ---- json_text.c: whole documents; the only file that knows cJSON ------------------------------- */
+
+/* Builds a document of objects, arrays, strings and small numbers. Running out of memory anywhere
+ * makes document_print return NULL; the functions take NULL nodes in their stride. */
+struct document;
+struct document *document_create(void);
+void *document_root(struct document *document); /* the root object */
+void *document_object(struct document *document, void *node, const char *key); /* a new object in node; key NULL: node is an array */
+void *document_array(struct document *document, void *node, const char *key);
+void document_string(struct document *document, void *node, const char *key, const char *value);
+void document_integer(struct document *document, void *node, const char *key, uint64_t value); /* below 2^53 */
+void document_boolean(struct document *document, void *node, const char *key, bool value);
+char *document_print(struct document *document, bool pretty, struct arena *arena, size_t *length); /* NULL: no memory */
+void document_release(struct document *document); /* NULL is fine */
+void document_setup(void);                        /* once, before threads: cJSON allocates by memory_allocate */
+
+/* ---- query.c, media.c: what a URL and the negotiation headers say ------------------------------- */
+
+/* Calls visit for each name=value of a raw query, percent-decoded, into NUL-terminated text ('+' stays '+'). */
+typedef bool query_visitor(void *context, const char *name, const char *value);
+bool query_each(const char *query, struct arena *arena, struct problem *problem, query_visitor *visit, void *context);
+
+/* Does the header value name this media type (parameters ignored, any case)? */
+bool media_type_is(const char *header, const char *type);
+/* The quality in thousandths that an Accept header gives type, 0 if none; 1000 if accept is NULL. */
+unsigned media_quality(const char *accept, const char *type);
+
+/* ---- request.c, options.c, tensor.c, shapes.c: the one request type -------------------------------------------------- */
+
+enum form { FORM_NESTED, FORM_DATA, FORM_BASE64, FORM_BINARY }; /* how a tensor came, and its gradient goes back */
+
+#define RANK_MAX 8
+#define POINTER_MAX 160 /* bytes of a pointer to a member of a tensor */
+
+struct tensor {
+  bool present, complete; /* named in the request; all its data has come */
+  bool has_dtype, has_shape;
+  bool loose;             /* numbers that came before their dtype: 9 bytes each, double and side */
+  enum form form;
+  rnnloss_dtype dtype;
+  unsigned rank;
+  uint64_t shape[RANK_MAX];
+  uint64_t elements;      /* the product of shape */
+  uint64_t received;      /* bytes of data */
+  bool keep;              /* decided with the first of them: they are kept */
+  struct store store;     /* what is kept of them */
+  unsigned char partial[8]; /* first bytes of an element that a chunk's end has cut */
+  unsigned partial_length;
+};
+
+enum gradients { GRADIENTS_TOTAL, GRADIENTS_PER_TERM, GRADIENTS_NONE };
+enum source { SOURCE_QUERY, SOURCE_BODY };
+
+struct options {
+  double lambda[RNNLOSS_TERMS];
+  enum gradients gradients;
+  bool has_gradient_dtype;
+  rnnloss_dtype gradient_dtype;
+  bool has_wrt;
+  unsigned wrt;   /* bit t: tensor t */
+  bool propagate;
+  uint32_t given[2]; /* by source: bit i, option i of the table was given */
+};
+
+struct request {
+  struct arena *arena;
+  struct problem *problem;
+  uint64_t max_neurons;
+  struct options options;
+  bool options_final; /* no option can come any more: reduction may start */
+  struct tensor tensor[RNNLOSS_TENSORS];
+  struct evaluation *evaluation;
+};
+void request_begin(struct request *request, struct arena *arena, struct problem *problem, uint64_t max_neurons);
+void request_release(struct request *request);
+/* Bit t: tensor t is sent / an active term uses it / its gradient is asked for (by default or by name). */
+bool request_active(const struct request *request, rnnloss_term k);
+unsigned request_present(const struct request *request);
+unsigned request_used(const struct request *request);
+unsigned request_wrt(const struct request *request);
+
+extern const char *const option_names[]; /* ends with NULL; the seven lambda keys first */
+int option_find(const char *name);       /* index, or -1 */
+/* Notes that an option is given: refuses one given twice. */
+bool option_given(struct request *request, enum source source, int option);
+/* Sets an option from its text: JSON's grammar for numbers, names joined by commas for wrt. */
+bool option_set(struct request *request, enum source source, int option, const char *text);
+/* 422 for a name that is no option; parent is the pointer of the object that holds it, "/" or "/lambdas/". */
+bool option_unknown(struct request *request, const char *name, const char *parent);
+bool option_wrt(struct request *request, const char *name); /* one name of wrt */
+const char *option_pointer(int option);                     /* "/lambdas/lambda_mse" */
+
+const char *tensor_name(rnnloss_tensor t);
+/* The pointer "/tensors/fr" + member (not if it came as nested arrays); tensor may be NULL: no member. */
+const char *tensor_pointer(const struct tensor *tensor, rnnloss_tensor t, const char *member, char out[POINTER_MAX]);
+size_t tensor_element_size(const struct tensor *tensor); /* as kept: 9 if loose */
+int tensor_find(const char *name);                       /* index, or -1 */
+int dtype_find(const char *name);
+bool tensor_unknown(struct request *request, const char *name, size_t length); /* 422, with a suggestion */
+bool tensor_begin(struct request *request, rnnloss_tensor t, enum form form); /* refuses a second one */
+bool tensor_dtype(struct request *request, rnnloss_tensor t, const char *name, size_t length);
+bool tensor_shape(struct request *request, rnnloss_tensor t, unsigned rank, const uint64_t *shape);
+/* The next bytes of the tensor's data: little-endian elements (or loose numbers), cut anywhere. */
+bool tensor_bytes(struct request *request, rnnloss_tensor t, const void *bytes, size_t length);
+bool tensor_end(struct request *request, rnnloss_tensor t); /* its data is complete: does it fill its shape? */
+void tensor_shape_text(const struct tensor *tensor, char *out, size_t size); /* "[2, 3]" */
+/* Checks the whole request, once all of it has come: tensors needed, shapes, wrt. */
+bool request_check(struct request *request);
+bool shapes_check(struct request *request); /* shapes.c */
+
+/* ---- evaluate.c: request -> result, in slices ---------------------------------------------------- */
+
+struct gradient {
+  rnnloss_tensor tensor;
+  int term;            /* -1: of the total loss */
+  rnnloss_dtype dtype; /* of its elements */
+  bool difference;     /* made by rnnloss_gradient_difference, else by rnnloss_gradient */
+  rnnloss_affine affine;
+};
+
+enum warning { WARNING_NEGATIVE_MEAN_RATE, WARNING_UNDERFLOW, WARNINGS };
+extern const char *const warning_names[WARNINGS];
+
+/* The one result type that every encoding reads. */
+struct result {
+  const struct request *request;
+  const rnnloss_values *values;
+  unsigned unused;   /* bit t: tensor t was sent and no active term needed it */
+  unsigned warnings; /* bit w */
+  bool has_gradients;
+  struct gradient *gradients; /* of the total, in tensor order; then, by term, of each term */
+  size_t gradient_count;
+};
+
+enum step { STEP_FAILED, STEP_MORE, STEP_DONE };
+
+/* An evaluation under way. */
+struct evaluation {
+  rnnloss_bins *bins; /* NULL until there is enough data to need it */
+  bool begun[RNNLOSS_MEAN_SQUARES], rates_begun;
+  rnnloss_square square[RNNLOSS_MEAN_SQUARES];
+  rnnloss_rates rates;
+  uint64_t reduced[RNNLOSS_TENSORS]; /* elements that have gone into their sums (or were looked at, if none needs them) */
+  struct cursor cursor[RNNLOSS_TENSORS]; /* where the next one is kept */
+  uint64_t nonfinite[RNNLOSS_TENSORS];   /* 1 + index of the first element that is not finite; 0: none */
+  enum { EVALUATE_SETTLE, EVALUATE_REDUCE, EVALUATE_BEGIN, EVALUATE_TERMS, EVALUATE_OFFSETS, EVALUATE_READY } phase;
+  unsigned work;        /* bytes' worth of work done in this slice */
+  rnnloss_tensor settling; /* SETTLE: the tensor, its numbers so far */
+  struct store settled;
+  rnnloss_terms *terms;
+  double *offsets[3]; /* c[n] of the total, of fr_sd, of fr_cv; NULL: not needed */
+  double largest[3];  /* their largest magnitude */
+  size_t offset;      /* OFFSETS: neurons done */
+};
+
+/* reduction.c: tensors -> statistics, as they arrive and once they have */
+
+/* Does the data of tensor t have to be kept, for what may still be asked of it? */
+bool evaluate_keeps(const struct request *request, rnnloss_tensor t);
+/* Called as data arrives: reduces what can be reduced by now, at most one chunk of what is kept .. */
+bool evaluate_kept(struct request *request, rnnloss_tensor t);
+/* .. or the elements at x, the next ones of a tensor that isn't kept. */
+bool evaluate_passing(struct request *request, rnnloss_tensor t, const void *x, size_t elements);
+/* Makes request->evaluation; false: out of memory. */
+bool evaluate_prepare(struct request *request);
+
+/* settle.c: numbers that came before their dtype become elements; a slice of one tensor */
+bool settle_step(struct request *request, rnnloss_tensor t);
+
+/* gradients.c: which gradients there are, and how each is made; false: problem set */
+bool gradients_list(struct request *request, struct result *result);
+unsigned gradients_offsets(const struct request *request); /* bits 0, 1, 2: evaluation->offsets[i] is needed */
+
+/* Called again and again once the whole request has come and was checked; each call is one slice. */
+enum step evaluate_step(struct request *request, struct result *result);
+void evaluate_release(struct request *request);
+
+/* ---- body.c: an answer's body, made while it is sent ----------------------------------------------- */
+
+enum piece_kind { PIECE_BYTES, PIECE_RAW, PIECE_BASE64, PIECE_NUMBERS, PIECE_NESTED };
+
+struct piece {
+  struct piece *next;
+  enum piece_kind kind;
+  const char *bytes; /* PIECE_BYTES: memory of the arena */
+  size_t length;
+  const struct gradient *gradient; /* the others: this gradient, in this form */
+};
+struct body {
+  struct arena *arena;
+  const struct request *request;
+  struct piece *first, *last;
+  bool sized;      /* length is exact; else it is an upper bound */
+  uint64_t length;
+  struct piece *now; /* where reading is */
+  uint64_t position; /* bytes or elements of it that have been read */
+  struct cursor x, y;
+  size_t spill_length, spill_offset; /* made, but not read yet */
+  char *spill;                       /* text; memory of the arena */
+  bool carrying;                     /* what is spilt is the one element in carry */
+  unsigned char carry[8];
+};
+void body_begin(struct body *body, const struct request *request);
+bool body_bytes(struct body *body, const char *bytes, size_t length); /* false: out of memory */
+bool body_gradient(struct body *body, const struct gradient *gradient, enum piece_kind kind);
+/* Makes the next bytes, at most size of them and at most one chunk's work; 0 at the end. */
+size_t body_read(struct body *body, char *out, size_t size);
+
+/* ---- json_tensor.c, json_nest.c: one tensor of a JSON request ------------------------------------------- */
+
+/* The shape that nested arrays turn out to have. */
+struct json_nest {
+  unsigned depth, deepest, leaf; /* open arrays; the most there were; how many hold the numbers (0: none seen) */
+  bool closed[RANK_MAX];         /* the length of this axis is known */
+  uint64_t length[RANK_MAX], count[RANK_MAX];
+};
+/* Each returns NULL, or a phrase that says what is wrong: "the arrays are ragged". */
+const char *json_nest_open(struct json_nest *nest);
+const char *json_nest_number(struct json_nest *nest);
+const char *json_nest_close(struct json_nest *nest);
+/* The present position, "[1, 0, 2]"; counted: the number there was taken already. */
+void json_nest_where(const struct json_nest *nest, bool counted, char *out, size_t size);
+
+#define JSON_STAGE 512 /* numbers that are handed on together */
+
+struct json_tensor {
+  struct request *request;
+  rnnloss_tensor t;
+  bool begun, done;  /* its first, its last event has come */
+  bool fresh;        /* a key has come, and nothing of its value yet */
+  bool object;       /* {"dtype", "shape", "data"}; else nested arrays */
+  unsigned members;  /* bit: this member of the object has come */
+  int member;        /* the one being read, -1: none */
+  struct json_nest nest;
+  unsigned rank; /* of "shape" */
+  uint64_t shape[RANK_MAX];
+  struct base64_decoder base64;
+  char word[64]; /* a short string value */
+  size_t word_length;
+  size_t staged, staged_numbers; /* bytes, numbers in stage */
+  uint64_t numbers;              /* handed on or staged */
+  unsigned char stage[JSON_STAGE * 9];
+};
+void json_tensor_begin(struct json_tensor *reader, struct request *request, rnnloss_tensor t);
+bool json_tensor_event(struct json_tensor *reader, enum json_event event, const char *text, size_t length);
+
+/* ---- safetensors_header.c: the JSON header of a safetensors request ------------------------------------- */
+
+struct safetensors_entry {
+  rnnloss_tensor t;
+  uint64_t begin, end; /* of its data, after the header */
+};
+struct safetensors_header {
+  struct request *request;
+  int place;
+  bool metadata; /* __metadata__ has come */
+  int option;    /* the option whose value comes next; -1: one to be passed over */
+  struct safetensors_entry entries[RNNLOSS_TENSORS], *entry;
+  size_t count;
+  unsigned members, member; /* of the entry: those that have come, the present one */
+  unsigned skipped;         /* open containers of a member that is passed over */
+  unsigned numbers;         /* read of the present list */
+  unsigned rank;
+  uint64_t shape[RANK_MAX];
+  char dtype[64];
+  size_t word_length;
+  char word[JSON_TOKEN_MAX + 1];
+};
+void safetensors_header_begin(struct safetensors_header *header, struct request *request);
+json_handler safetensors_header_event; /* context: the header */
+/* Sorts the entries by position; false unless their data is one gapless run of the right sizes. */
+bool safetensors_header_end(struct safetensors_header *header);
+bool safetensors_malformed(struct request *request, int t, const char *detail); /* t -1: no tensor */
+
+/* ---- format.c, format_*.c: a table of encodings, one file each --------------------------------------- */
+
+struct format {
+  const char *name;
+  const char *const *media_types; /* ends with NULL; answers carry the first */
+  void *(*decode_begin)(struct request *request); /* NULL: problem set */
+  bool (*decode)(void *decoder, const char *bytes, size_t length);
+  bool (*decode_end)(void *decoder);
+  bool (*encode)(const struct result *result, struct body *body); /* false: out of memory */
+};
+bool json_encode(const struct result *result, struct body *body);        /* json_encode.c */
+bool safetensors_encode(const struct result *result, struct body *body); /* safetensors_encode.c */
+extern const struct format format_json, format_safetensors;
+extern const struct format *const formats[]; /* ends with NULL */
+const struct format *format_of_type(const char *content_type);    /* NULL: none takes it */
+bool format_is_unstated(const char *content_type);                /* missing, or curl's default: the bytes decide */
+const struct format *format_sniff(const char *bytes, size_t length); /* by the first 8 bytes of a body */
+/* The encoding of an answer, given that of the request; NULL: none is acceptable. */
+const struct format *format_accepted(const char *accept, const struct format *of_request);
+
+/* ---- exchange.c, routes.c: one HTTP request and its answer, without the HTTP library ----------------- */
+
+enum method { METHOD_GET, METHOD_HEAD, METHOD_POST, METHOD_OPTIONS, METHOD_OTHER };
+
+/* What http.c has found in the headers. The strings live until the exchange ends; NULL: not there. */
+struct head {
+  enum method method;
+  const char *content_type, *content_encoding, *accept, *request_id, *traceparent;
+  bool has_length, chunked;
+  uint64_t length;    /* Content-Length */
+  const char *defect; /* what two readers could read differently, as "two Host headers", or NULL */
+};
+
+struct header {
+  const char *name, *value;
+};
+#define ANSWER_HEADERS 12
+struct answer {
+  unsigned status;
+  struct header headers[ANSWER_HEADERS]; /* beside Content-Length, which http.c sets */
+  size_t header_count;
+  const char *bytes; /* the whole body, .. */
+  size_t length;
+  struct body *body; /* .. or, if not NULL, one to be read while it is sent */
+};
+void answer_header(struct answer *answer, const char *name, const char *value); /* both must live as long */
+
+struct route {
+  const char *path;
+  bool post;                                     /* POST; else GET and HEAD */
+  bool (*begin)(struct exchange *exchange);       /* post: the headers have come; false: problem set */
+  bool (*receive)(struct exchange *exchange, const char *bytes, size_t length);
+  enum step (*finish)(struct exchange *exchange); /* the body has come: fill exchange->answer; post: in slices */
+  void (*release)(struct exchange *exchange);     /* NULL: nothing beyond the arena */
+};
+extern const struct route routes[]; /* ends with path NULL */
+/* Index of the route for the path, -1: there is none. */
+int route_find(const char *path);
+#define ROUTES_MAX 32
+
+struct exchange {
+  struct server *server;
+  struct arena arena;
+  char *target;      /* the raw request target, as it came */
+  char *path, *query; /* decoded path; raw query or NULL */
+  struct head head;
+  char request_id[72];
+  int route;         /* -1: none */
+  bool dropping;     /* the answer is settled: what still arrives of the body is dropped */
+  bool answered;
+  uint64_t received; /* bytes of the body */
+  uint64_t sent;     /* bytes of the answer's body, counted by http.c */
+  uint64_t began_ns, received_ns; /* monotonic: its headers, its last byte had come; 0: not yet */
+  uint64_t reduce_ns, terms_ns;   /* time spent while the body arrived, and after */
+  uint64_t turn_ns;               /* when the present turn of exchange_end began */
+  struct problem problem;
+  struct answer answer;
+  void *state; /* the route's own */
+};
+
+/* http.c calls these, in this order, from one thread. */
+struct exchange *exchange_create(struct server *server, const char *target); /* NULL: out of memory */
+bool exchange_begin(struct exchange *exchange, const struct head *head); /* false: answer now, read no body */
+void exchange_body(struct exchange *exchange, const char *bytes, size_t length);
+bool exchange_end(struct exchange *exchange); /* false: call it again on the loop's next turn; true: answer is ready */
+void exchange_release(struct exchange *exchange);
+
+/* Answers with a document (problem or content); NULL bytes become the prebuilt 503. */
+void exchange_answer(struct exchange *exchange, unsigned status, const char *type, const char *bytes, size_t length);
+
+void exchange_answer_body(struct exchange *exchange, const char *type, struct body *body); /* 200, made while it is sent */
+
+/* Handlers: loss.c, info.c (terms, version, health), metrics.c */
+bool loss_begin(struct exchange *exchange);
+bool loss_receive(struct exchange *exchange, const char *bytes, size_t length);
+enum step loss_finish(struct exchange *exchange);
+void loss_release(struct exchange *exchange);
+enum step terms_finish(struct exchange *exchange);
+enum step version_finish(struct exchange *exchange);
+enum step live_finish(struct exchange *exchange);
+enum step ready_finish(struct exchange *exchange);
+enum step metrics_finish(struct exchange *exchange);
+
+/* ---- config.c: one option table: flag, environment, help ------------------------------------------- */
+
+#define LISTEN_MAX 16
+struct config {
+  const char *listen[LISTEN_MAX]; /* "127.0.0.1:8080", "[::1]:0", "unix:/run/rnnlossd.sock" */
+  size_t listen_count;
+  uint64_t max_body;    /* bytes */
+  uint64_t max_neurons; /* N_hid at most */
+  unsigned threads;     /* event loops */
+  const char *allow_origin; /* CORS; NULL: none */
+  bool allow_anonymous;     /* may listen beyond loopback without asking who is there */
+  unsigned drain_seconds;   /* how long a drain may take */
+  enum log_level { LOG_ERROR, LOG_WARNING, LOG_INFO, LOG_DEBUG } log_level;
+  char listen_text[2048]; /* RNNLOSSD_LISTEN, cut at its commas */
+};
+enum config_outcome { CONFIG_RUN, CONFIG_EXIT, CONFIG_WRONG }; /* go on; --help or --version was served; refused */
+/* Fills *config; strings point into argv, the environment and *config. Refusals are on standard error, with the name. */
+enum config_outcome config_read(struct config *config, int argc, char **argv, char **environment);
+/* Calls visit for every option's name and configured value: for /version. */
+void config_each(const struct config *config, void (*visit)(void *context, const char *name, uint64_t value), void *context);
+
+/* ---- log.c: logfmt lines on standard error ------------------------------------------------------------ */
+
+void log_setup(enum log_level level);
+bool log_wanted(enum log_level level); /* would a line of this level be written? */
+/* detail is a text for people, made as by printf; it is quoted. */
+void log_line(enum log_level level, const char *event, const char *detail, ...) PRINTF_LIKE(3, 4);
+
+/* ---- metrics.c: counters; Prometheus text ------------------------------------------------------------- */
+
+extern const char server_commit[]; /* of the sources that it was built from, or "unknown" */
+#define METRIC_STATUSES 24
+#define METRIC_BUCKETS 14
+struct metrics {
+  _Atomic uint64_t requests[ROUTES_MAX][METRIC_STATUSES];
+  _Atomic uint64_t seconds_bucket[ROUTES_MAX][METRIC_BUCKETS];
+  _Atomic uint64_t nanoseconds[ROUTES_MAX];
+  _Atomic uint64_t bytes_in, bytes_out;
+  _Atomic uint64_t in_flight, connections;
+  _Atomic uint64_t evaluations[RNNLOSS_TERMS];
+};
+void metrics_begin(struct metrics *metrics);                                   /* a request's headers have come */
+void metrics_end(struct metrics *metrics, const struct exchange *exchange);    /* it is answered, or its peer is gone */
+
+/* ---- head.c: a request's headers, and what is doubtful in them ----------------------------------------- */
+
+struct request_line {
+  const char *method, *target, *version;
+  const char *raw_target; /* where the library keeps it: what follows it has been decoded in place */
+  size_t raw_target_size;
+};
+struct head_reader {
+  struct head *head;
+  struct arena *arena;
+  bool contiguous;     /* the strings are the bytes as they came, at the places where they came */
+  const char *reached; /* the end of what was seen of them */
+  bool old;            /* HTTP/1.0 */
+  unsigned hosts, lengths, codings;
+};
+/* The caller sets head, arena, contiguous; the others are 0. Then, in the order in which they came: */
+void head_begin(struct head_reader *reader, const struct request_line *line);
+void head_line(struct head_reader *reader, const char *name, size_t name_size, const char *value, size_t value_size);
+void head_end(struct head_reader *reader, const char *end); /* end: of the empty line, or NULL: not known */
+
+/* ---- formulas.c: the catalogue's formulas as MathML --------------------------------------------------- */
+
+struct formula {
+  const char *value, *gradient;   /* <math> elements */
+  const char *const *conventions; /* what the definition leaves open, in words; ends with NULL */
+};
+extern const struct formula formulas[RNNLOSS_TERMS];
+
+/* ---- listen.c, acceptor.c, linger.c, http.c, main.c: from a socket to an exchange ------------------------- */
+
+struct listener {
+  int fd;
+  char name[160]; /* "http://127.0.0.1:8080", "unix:/run/rnnlossd.sock" */
+  char path[112]; /* of a unix socket, to be removed at the end; else empty */
+};
+bool listener_open(struct listener *listener, const char *address, char *error, size_t size); /* false: error says why */
+bool listener_is_local(const struct listener *listener); /* a unix socket, or an address of the loopback */
+void listener_close(struct listener *listener);
+
+/* pthread_create with a stack of that size. */
+bool thread_start(pthread_t *thread, size_t stack_bytes, void *(*run)(void *), void *argument);
+
+/* One thread that accepts connections of all listeners, and gives each (and its ownership) to take. */
+struct acceptor;
+typedef void acceptor_taker(void *context, int fd, const struct sockaddr *peer, socklen_t length);
+struct acceptor *acceptor_start(const struct listener *listeners, size_t count, acceptor_taker *take, void *context);
+void acceptor_stop(struct acceptor *acceptor); /* takes what has queued up still; NULL is fine */
+
+/* One thread that reads on from sockets whose answer is sent, so that their peers get to read it. */
+#define LINGER_BYTES ((uint64_t)256 << 20) /* of one peer, at most */
+struct lingerer;
+struct lingerer *lingerer_start(void);                /* NULL: no memory, descriptor or thread */
+void lingerer_add(struct lingerer *lingerer, int fd); /* takes over fd (-1 is fine) and ends its sending side */
+void lingerer_stop(struct lingerer *lingerer);        /* waits up to 2 s for them; NULL is fine */
+
+struct server {
+  struct config config;
+  struct metrics metrics;
+  _Atomic bool draining;
+  uint64_t started_ns; /* since 1970 */
+  struct listener listeners[LISTEN_MAX];
+  size_t listener_count;
+  struct http *http;
+};
+/* The loops and the acceptor. http.c is the only file that knows libmicrohttpd. */
+bool http_start(struct server *server); /* false: said on standard error */
+void http_drain(struct server *server); /* stops accepting, waits for what is in flight, ends the loops */
+
+uint64_t clock_ns(void); /* monotonic */
+
+/* All of the daemon but main(): returns the exit status. announce (may be NULL) gets each address once it accepts. */
+int server_run(const struct config *config, void (*announce)(void *context, const char *address), void *context);
+
+#endif
