@@ -2,6 +2,11 @@
 #include "approx.h"
 #include <math.h>
 
+/* Test builds set it to 1 so that the exact finish makes every value. */
+#ifndef RNN_EXACT_ONLY
+#define RNN_EXACT_ONLY 0
+#endif
+
 static struct rnn_approx lost(void) {
   return (struct rnn_approx){.error = RNN_LOST};
 }
@@ -152,7 +157,7 @@ static uint64_t cut(const struct rnn_approx *x, int below) {
 }
 
 bool rnn_approx_round(const struct rnn_approx *x, double *out) {
-  if (x->error == RNN_LOST)
+  if (x->error == RNN_LOST || RNN_EXACT_ONLY)
     return false;
   if (x->m == 0) {
     *out = 0;

@@ -75,7 +75,7 @@ static uint64_t search_floor(const struct search *s, uint64_t guess) {
       low = k;
     else
       high = k;
-    step *= 2;
+    step = step < RNN_INF_BITS ? 2 * step : step;
   }
   return low;
 }

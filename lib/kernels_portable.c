@@ -44,20 +44,18 @@ RNN_INLINE void squares(rnnloss_dtype d, struct rnnloss_bins *bins, const unsign
 }
 
 /* One (a - b)^2 to the bins. Where the exponents are near, a - b is an integer below 2^56 in units of the
- * smaller one: 2^24 2^29 + 2^24 for narrow dtypes, 2^53 2^2 + 2^53 for F64. Elsewhere a^2 - 2ab + b^2. */
+ * smaller one: 2^24 2^29 + 2^24 for narrow dtypes, 2^53 2^2 + 2^53 for F64. Elsewhere a^2 - 2ab + b^2.
+ * Signs and exponents of real data are random: no branch but that one may depend on them. */
 RNN_INLINE void difference(rnnloss_dtype d, rnn_u128 *wide, struct rnn_parts a, struct rnn_parts b) {
-  const int near = d == RNNLOSS_F64 ? 2 : 29;
+  const unsigned near = d == RNNLOSS_F64 ? 2 : 29;
   const unsigned base = 2 * (unsigned)(rnn_layout(d).least + 1074);
-  if (a.m == 0) /* a zero may have any exponent */
-    a.e = b.e;
-  if (b.m == 0)
-    b.e = a.e;
-  int gap = (int)a.e - (int)b.e;
-  if (__builtin_expect(gap <= near && gap >= -near, 1)) {
-    int64_t p = (int64_t)(a.m << (gap > 0 ? gap : 0)), t = (int64_t)(b.m << (gap < 0 ? -gap : 0));
-    int64_t r = a.negative == b.negative ? p - t : p + t;
-    uint64_t m = r < 0 ? (uint64_t)-r : (uint64_t)r;
-    wide[base + 2 * (gap > 0 ? b.e : a.e)] += (rnn_u128)m * m;
+  a.e = a.m == 0 ? b.e : a.e; /* a zero may have any exponent */
+  b.e = b.m == 0 ? a.e : b.e;
+  unsigned low = a.e < b.e ? a.e : b.e, up = a.e - low, down = b.e - low; /* one of them is 0 */
+  if (__builtin_expect((up | down) <= near, 1)) {
+    int64_t flip = -(int64_t)(a.negative == b.negative);
+    int64_t r = (int64_t)(a.m << up) + (((int64_t)(b.m << down) ^ flip) - flip);
+    wide[base + 2 * low] += (rnn_u128)((rnn_i128)r * r);
     return;
   }
   rnn_u128 cross = (rnn_u128)a.m * b.m << 1;
@@ -88,17 +86,17 @@ RNN_INLINE void rate(rnnloss_dtype d, int64_t *limb, uint64_t bits, rnnloss_nonf
     return;
   }
   unsigned position = p.e + shift;
-  int64_t sign = p.negative ? -1 : 1;
+  int64_t flip = -(int64_t)p.negative; /* (v ^ flip) - flip is v or -v */
   limb += position >> 5;
   if (d == RNNLOSS_F64) {
     rnn_u128 v = (rnn_u128)p.m << (position & 31);
-    limb[0] += sign * (int64_t)(uint32_t)v;
-    limb[1] += sign * (int64_t)(uint32_t)(v >> 32);
-    limb[2] += sign * (int64_t)(uint32_t)(v >> 64);
+    limb[0] += ((int64_t)(uint32_t)v ^ flip) - flip;
+    limb[1] += ((int64_t)(uint32_t)(v >> 32) ^ flip) - flip;
+    limb[2] += ((int64_t)(uint32_t)(v >> 64) ^ flip) - flip;
   } else {
     uint64_t v = p.m << (position & 31);
-    limb[0] += sign * (int64_t)(uint32_t)v;
-    limb[1] += sign * (int64_t)(v >> 32);
+    limb[0] += ((int64_t)(uint32_t)v ^ flip) - flip;
+    limb[1] += ((int64_t)(v >> 32) ^ flip) - flip;
   }
 }
 

@@ -16,7 +16,8 @@
 #define STACK_BYTES ((size_t)256 << 10)
 #define PAUSE_MS 50                          /* before trying again, when descriptors or memory have run out */
 #define WARN_EVERY_NS ((uint64_t)5000000000) /* about it, at most */
-#define ACCEPTS_A_TURN 64                    /* of one socket, before the others have theirs */
+#define TICK_MS 1000
+#define ACCEPTS_A_TURN 64 /* of one socket, before the others have theirs */
 
 struct acceptor {
   pthread_t thread;
@@ -24,8 +25,9 @@ struct acceptor {
   const struct listener *listeners;
   size_t listener_count;
   acceptor_taker *take;
+  acceptor_ticker *tick;
   void *context;
-  uint64_t warned_ns;
+  uint64_t warned_ns, ticked_ns;
 };
 
 bool thread_start(pthread_t *thread, size_t stack_bytes, void *(*run)(void *), void *argument) {
@@ -75,6 +77,13 @@ static bool accept_some(struct acceptor *acceptor, int listening) {
   return true;
 }
 
+static void tick(struct acceptor *acceptor) {
+  uint64_t now = clock_ns();
+  if (now - acceptor->ticked_ns < (uint64_t)TICK_MS * 1000000) return;
+  acceptor->ticked_ns = now;
+  acceptor->tick(acceptor->context);
+}
+
 static void *accept_all(void *argument) {
   struct acceptor *acceptor = argument;
   struct pollfd wanted[LISTEN_MAX + 1] = {{.fd = acceptor->wake, .events = POLLIN}};
@@ -84,7 +93,7 @@ static void *accept_all(void *argument) {
   bool exhausted = false;
   for (;;) {
     /* While exhausted only the wish to stop is of interest: a ready socket would make poll spin. */
-    int ready = poll(wanted, exhausted ? 1 : acceptor->listener_count + 1, exhausted ? PAUSE_MS : -1);
+    int ready = poll(wanted, exhausted ? 1 : acceptor->listener_count + 1, exhausted ? PAUSE_MS : TICK_MS);
     bool stopping = wanted[0].revents != 0;
     if (ready < 0 && errno != EINTR) stopping = true; /* can't be: but never spin */
     bool all = exhausted || stopping;
@@ -92,16 +101,19 @@ static void *accept_all(void *argument) {
     for (size_t i = 1; i <= acceptor->listener_count; i++) {
       if ((all || wanted[i].revents) && !accept_some(acceptor, wanted[i].fd)) exhausted = true;
     }
+    tick(acceptor);
     if (stopping) return NULL; /* those whose connection the kernel had made were taken still */
   }
 }
 
-struct acceptor *acceptor_start(const struct listener *listeners, size_t count, acceptor_taker *take, void *context) {
+struct acceptor *acceptor_start(const struct listener *listeners, size_t count, acceptor_taker *take,
+                                acceptor_ticker *tick_taker, void *context) {
   struct acceptor *acceptor = memory_allocate(sizeof *acceptor);
   if (!acceptor) return NULL;
   *acceptor = (struct acceptor){.listeners = listeners,
                                 .listener_count = count,
                                 .take = take,
+                                .tick = tick_taker,
                                 .context = context,
                                 .wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
   if (acceptor->wake >= 0 && thread_start(&acceptor->thread, STACK_BYTES, accept_all, acceptor)) return acceptor;

@@ -1,4 +1,5 @@
 /* evaluate.c - request -> result, in slices that other connections don't notice */
+#include <float.h>
 #include <math.h>
 #include <stdio.h>
 
@@ -140,7 +141,11 @@ static bool fill_offsets(struct request *request, int i, size_t count) {
                        "a coefficient of the gradient of fr is beyond the largest double");
   }
   if (status != RNNLOSS_OK) return problem_set(request->problem, PROBLEM_INTERNAL, "", "%s", rnnloss_strerror(status));
-  for (size_t n = 0; n < count; n++) evaluation->largest[i] = fmax(evaluation->largest[i], fabs(c[n]));
+  /* Some c[n] is negative unless all are zero: if all have underflowed, a -0 is left to tell. */
+  for (size_t n = 0; n < count; n++) {
+    double magnitude = c[n] == 0 && signbit(c[n]) ? DBL_TRUE_MIN : fabs(c[n]);
+    evaluation->largest[i] = fmax(evaluation->largest[i], magnitude);
+  }
   return true;
 }
 

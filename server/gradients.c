@@ -26,11 +26,12 @@ unsigned gradients_offsets(const struct request *request) {
   return needed;
 }
 
-/* A coefficient below the smallest normal number of the gradient's dtype: elements will be lost. */
+/* A coefficient, not zero before it was rounded, below the smallest normal number of the gradient's dtype:
+ * elements will be lost. */
 static bool underflows(rnnloss_dtype dtype, double magnitude) {
   static const double smallest[RNNLOSS_DTYPES] = {
       [RNNLOSS_F16] = 0x1p-14, [RNNLOSS_BF16] = 0x1p-126, [RNNLOSS_F32] = 0x1p-126, [RNNLOSS_F64] = 0x1p-1022};
-  return magnitude > 0 && magnitude < smallest[dtype];
+  return magnitude < smallest[dtype];
 }
 
 static bool add_scale(struct request *request, struct result *result, struct gradient *gradient, rnnloss_term term) {
@@ -50,7 +51,8 @@ static void add_offsets(struct request *request, struct result *result, struct g
   const struct evaluation *evaluation = request->evaluation;
   gradient->affine.c = evaluation->offsets[which];
   gradient->affine.neurons = evaluation->rates.neurons;
-  if (underflows(gradient->dtype, evaluation->largest[which])) result->warnings |= 1u << WARNING_UNDERFLOW;
+  double largest = evaluation->largest[which];
+  if (largest > 0 && underflows(gradient->dtype, largest)) result->warnings |= 1u << WARNING_UNDERFLOW;
 }
 
 /* The gradient of the terms in the mask (all active ones, or one of them) with respect to tensor t. */

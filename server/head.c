@@ -75,8 +75,9 @@ static void read_length(struct head_reader *reader, const char *value, size_t si
   head->has_length = true;
   head->length = 0;
   for (size_t i = 0; i < size && number; i++) {
-    number = value[i] >= '0' && value[i] <= '9' && head->length <= (UINT64_MAX - 9) / 10;
-    if (number) head->length = 10 * head->length + (uint64_t)(value[i] - '0');
+    uint64_t digit = (uint64_t)(unsigned char)value[i] - '0';
+    number = digit <= 9 && head->length <= (UINT64_MAX - digit) / 10;
+    if (number) head->length = 10 * head->length + digit;
   }
   if (!number) defect(reader, "a Content-Length that is no number");
 }

@@ -17,20 +17,11 @@
 
 #define CONNECTION_MEMORY ((size_t)64 << 10) /* the library clears it for every request: more is slower */
 #define CONNECTION_LIMIT (1U << 20)          /* the library's own, never reached: it would stop without a word */
-#define CONNECTIONS_MAX 2048U                /* ours */
 #define IDLE_SECONDS 60U
 #define STACK_BYTES ((size_t)1 << 20)
 #define BLOCK_BYTES ((size_t)64 << 10) /* of an answer that is made while it is sent */
-#define LOOPS_MAX 128
-#define FD_MAX 65536 /* descriptors from here on are not taken */
 #define RETRY_SECONDS "1"
 #define SERVER_NAME "rnnlossd/" SERVER_VERSION
-
-struct loop {
-  struct http *http;
-  struct MHD_Daemon *daemon;
-  _Atomic unsigned connections; /* given to it and not closed yet */
-};
 
 struct http {
   struct server *server;
@@ -41,11 +32,8 @@ struct http {
   _Atomic bool running;             /* started: what the library says now is about peers */
   _Atomic bool closed;              /* the loops are about to end: no request may begin */
   size_t loop_count;
-  struct loop loops[LOOPS_MAX];
-  /* The loop that a descriptor was given to, plus one; 0: none. A connection that the library drops
-   * for want of memory before it has begun is never announced as closed: its descriptor, when it
-   * comes again, tells that it was. */
-  _Atomic unsigned char owner[FD_MAX];
+  struct MHD_Daemon *loops[LOOPS_MAX];
+  struct connections connections;
 };
 
 /* What is kept of a request beside its exchange; in the exchange's arena. */
@@ -218,31 +206,15 @@ static void on_completed(void *context, struct MHD_Connection *connection, void 
 
 static void on_connection(void *context, struct MHD_Connection *connection, void **state,
                           enum MHD_ConnectionNotificationCode code) {
-  struct loop *loop = context;
-  struct http *http = loop->http;
+  struct http *http = context;
   (void)state;
   if (code == MHD_CONNECTION_NOTIFY_STARTED) {
     atomic_fetch_add(&http->server->metrics.connections, 1);
     return;
   }
   atomic_fetch_sub(&http->server->metrics.connections, 1);
-  atomic_fetch_sub(&loop->connections, 1);
   const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
-  if (info && info->connect_fd >= 0 && info->connect_fd < FD_MAX) atomic_store(&http->owner[info->connect_fd], 0);
-}
-
-static struct loop *loop_with_fewest(struct http *http, unsigned *total) {
-  struct loop *fewest = &http->loops[0];
-  unsigned least = UINT32_MAX;
-  *total = 0;
-  for (size_t i = 0; i < http->loop_count; i++) {
-    unsigned count = atomic_load(&http->loops[i].connections);
-    *total += count;
-    if (count >= least) continue;
-    least = count;
-    fewest = &http->loops[i];
-  }
-  return fewest;
+  if (info) connections_close(&http->connections, info->connect_fd);
 }
 
 /* Too many connections: says so on the bare socket. */
@@ -262,25 +234,16 @@ static void turn_away(struct http *http, int fd) {
 
 static void take(void *context, int fd, const struct sockaddr *peer, socklen_t length) {
   struct http *http = context;
-  if (fd >= FD_MAX) {
-    close(fd);
-    return;
-  }
-  unsigned char lost = atomic_exchange(&http->owner[fd], 0);
-  if (lost) atomic_fetch_sub(&http->loops[lost - 1].connections, 1);
-
-  unsigned total;
-  struct loop *loop = loop_with_fewest(http, &total);
-  if (total >= CONNECTIONS_MAX) {
+  int loop = connections_open(&http->connections, fd);
+  if (loop < 0) {
     turn_away(http, fd);
-    return;
+  } else if (MHD_add_connection(http->loops[loop], fd, peer, length) != MHD_YES) {
+    connections_close(&http->connections, fd); /* which the library has closed: only this thread opens connections */
   }
-  atomic_fetch_add(&loop->connections, 1);
-  atomic_store(&http->owner[fd], (unsigned char)(loop - http->loops + 1));
-  /* If it fails it has closed the descriptor: only the acceptor opens others, so owner[fd] is still this one's. */
-  if (MHD_add_connection(loop->daemon, fd, peer, length) != MHD_YES) {
-    if (atomic_exchange(&http->owner[fd], 0)) atomic_fetch_sub(&loop->connections, 1);
-  }
+}
+
+static void tick(void *context) {
+  connections_wake_ended(&((struct http *)context)->connections);
 }
 
 /* ---- Start and end ---------------------------------------------------------------------------------- */
@@ -289,7 +252,7 @@ PRINTF_LIKE(2, 0) static void on_log(void *context, const char *format, va_list 
   struct http *http = context;
   enum log_level level = atomic_load(&http->running) ? LOG_DEBUG : LOG_ERROR;
   /* On unix sockets it complains of every answer that TCP options can't be set. */
-  if (!log_wanted(level) || strncmp(format, "Setting TCP_", 12) == 0 || strncmp(format, "Failed to push", 14) == 0)
+  if (!log_wanted(level) || strncmp(format, "Setting %s option", 17) == 0 || strncmp(format, "Failed to push", 14) == 0)
     return;
   char text[512];
   vsnprintf(text, sizeof text, format, arguments);
@@ -297,25 +260,24 @@ PRINTF_LIKE(2, 0) static void on_log(void *context, const char *format, va_list 
   log_line(level, "http", "%s", text);
 }
 
-static bool loop_start(struct http *http, struct loop *loop) {
+static struct MHD_Daemon *loop_start(struct http *http) {
   unsigned flags =
       MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_USE_ITC | MHD_USE_ERROR_LOG;
-  loop->http = http;
-  loop->daemon =
-      MHD_start_daemon(flags, 0, NULL, NULL, on_request, http, MHD_OPTION_EXTERNAL_LOGGER, on_log, http,
-                       MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_MEMORY, MHD_OPTION_CONNECTION_MEMORY_INCREMENT,
-                       CONNECTION_MEMORY, MHD_OPTION_CONNECTION_LIMIT, CONNECTION_LIMIT, MHD_OPTION_CONNECTION_TIMEOUT,
-                       IDLE_SECONDS, MHD_OPTION_STRICT_FOR_CLIENT, 0, MHD_OPTION_THREAD_STACK_SIZE, STACK_BYTES,
-                       MHD_OPTION_URI_LOG_CALLBACK, on_target, http, MHD_OPTION_NOTIFY_COMPLETED, on_completed, http,
-                       MHD_OPTION_NOTIFY_CONNECTION, on_connection, loop, MHD_OPTION_END);
-  return loop->daemon != NULL;
+  return MHD_start_daemon(flags, 0, NULL, NULL, on_request, http, MHD_OPTION_EXTERNAL_LOGGER, on_log, http,
+                          MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_MEMORY, MHD_OPTION_CONNECTION_MEMORY_INCREMENT,
+                          CONNECTION_MEMORY, MHD_OPTION_CONNECTION_LIMIT, CONNECTION_LIMIT,
+                          MHD_OPTION_CONNECTION_TIMEOUT, IDLE_SECONDS, MHD_OPTION_STRICT_FOR_CLIENT, 0,
+                          MHD_OPTION_THREAD_STACK_SIZE, STACK_BYTES, MHD_OPTION_URI_LOG_CALLBACK, on_target, http,
+                          MHD_OPTION_NOTIFY_COMPLETED, on_completed, http, MHD_OPTION_NOTIFY_CONNECTION, on_connection,
+                          http, MHD_OPTION_END);
 }
 
 static void http_end(struct http *http) {
   acceptor_stop(http->acceptor);
-  for (size_t i = 0; i < http->loop_count; i++) MHD_stop_daemon(http->loops[i].daemon);
+  for (size_t i = 0; i < http->loop_count; i++) MHD_stop_daemon(http->loops[i]);
   lingerer_stop(http->lingerer);
   if (http->unavailable) MHD_destroy_response(http->unavailable);
+  connections_end(&http->connections);
   http->server->http = NULL;
   memory_release(http);
 }
@@ -326,11 +288,12 @@ static bool start_all(struct http *http) {
   http->lingerer = lingerer_start();
   if (!http->unavailable || !http->lingerer) return false;
   while (http->loop_count < server->config.threads && http->loop_count < LOOPS_MAX) {
-    if (!loop_start(http, &http->loops[http->loop_count])) return false;
-    http->loop_count++;
+    struct MHD_Daemon *loop = loop_start(http);
+    if (!loop) return false;
+    http->loops[http->loop_count++] = loop;
   }
   atomic_store(&http->running, true);
-  http->acceptor = acceptor_start(server->listeners, server->listener_count, take, http);
+  http->acceptor = acceptor_start(server->listeners, server->listener_count, take, tick, http);
   return http->acceptor != NULL;
 }
 
@@ -342,7 +305,7 @@ bool http_start(struct server *server) {
     /* Later versions refuse by themselves what must be looked for in these. */
     http->contiguous = strncmp(MHD_get_version(), "0.9.75", 6) == 0 || strncmp(MHD_get_version(), "0.9.76", 6) == 0;
     server->http = http;
-    if (start_all(http)) return true;
+    if (connections_setup(&http->connections, server->config.threads) && start_all(http)) return true;
     http_end(http);
   }
   fprintf(stderr, "rnnlossd: no memory, descriptors or threads to start with\n");
@@ -351,8 +314,9 @@ bool http_start(struct server *server) {
 
 /* Waits until no request is in flight, or until a moment has come; false: some still are. */
 static bool wait_until_idle(struct server *server, uint64_t until_ns) {
-  while (atomic_load(&server->metrics.in_flight) > 0) {
+  for (unsigned turn = 0; atomic_load(&server->metrics.in_flight) > 0; turn++) {
     if (clock_ns() >= until_ns) return false;
+    if (turn % 64 == 0) connections_wake_ended(&server->http->connections);
     nanosleep(&(struct timespec){.tv_nsec = 2000000}, NULL);
   }
   return true;

@@ -57,9 +57,9 @@ static const char *string(struct json_parser *parser, const char *at, const char
   const char *const text = at;
   for (;;) {
     at = skip_plain(at, end);
-    const size_t sequence = at < end && (*at & 0x80) ? utf8_sequence(at, end) : 0;
-    if (!sequence) break;
-    at += sequence;
+    const size_t length = at < end && (*at & 0x80) ? utf8_sequence(at, end) : 0;
+    if (!length) break;
+    at += length;
   }
   const size_t length = (size_t)(at - text);
   if (at < end && *at == '"') return string_close(parser, text, length);
@@ -88,7 +88,8 @@ static const char *sequence(struct json_parser *parser, const char *at) {
 
 static void code_point(struct json_parser *parser, uint32_t code) {
   char out[4];
-  string_text(parser, out, utf8_encode(code, out));
+  const size_t length = utf8_encode(code, out);
+  string_text(parser, out, length);
 }
 
 /* A high surrogate that stays without its low one: the grammar allows it, Unicode doesn't. */

@@ -210,9 +210,9 @@ static bool key(struct json_tensor *reader, const char *text, size_t length) {
 static bool member_begins(struct json_tensor *reader, enum json_event event) {
   struct tensor *tensor = tensor_of(reader);
   bool string = event == JSON_STRING || event == JSON_STRING_END;
+  reader->word_length = 0;
   switch (reader->member) {
     case MEMBER_DTYPE:
-      reader->word_length = 0;
       return string || invalid(reader, PROBLEM_UNSUPPORTED_DTYPE, "/dtype", "dtype must be a string: F16, BF16, F32 or F64");
     case MEMBER_SHAPE:
       return event == JSON_ARRAY_BEGIN ||

@@ -157,8 +157,13 @@ size_t add_fraction(char *out, char *end) {
   return static_cast<size_t>(end - out);
 }
 
+/* Of large integers to_chars may write all digits, since that takes fewer characters than an exponent: but
+ * the last ones say nothing, and with the fraction that is added the text would be the longer one. */
 template <typename T> size_t write(T value, char *out) {
-  return add_fraction(out, std::to_chars(out, out + NUMBER_TEXT_MAX - 2, value).ptr);
+  constexpr T whole = T(std::uint64_t(1) << std::numeric_limits<T>::digits); /* below it, no digit is idle */
+  char *const last = out + (NUMBER_TEXT_MAX - 3); /* leaves room for a sign before it and the fraction behind */
+  if (std::fabs(value) < whole) return add_fraction(out, std::to_chars(out, last, value).ptr);
+  return add_fraction(out, std::to_chars(out, last, value, std::chars_format::scientific).ptr);
 }
 
 /* A narrow element > 0 and its first 17 digits. */

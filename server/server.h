@@ -16,6 +16,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <poll.h>
 #include <pthread.h>
 #include <sys/socket.h>
 
@@ -88,6 +89,7 @@ bool store_append(struct store *store, const void *bytes, size_t length, uint64_
 void *store_extend(struct store *store, size_t size, uint64_t expected, size_t *room); /* room >= size bytes to fill .. */
 void store_filled(struct store *store, size_t length);                                 /* .. of which so many were */
 void store_release(struct store *store);
+void store_drop_first(struct store *store); /* releases the first block; length stays what was appended */
 struct cursor store_start(const struct store *store);
 /* The bytes at the cursor that lie side by side, at most limit; 0 at the end. Moves nothing. */
 size_t cursor_span(struct cursor *cursor, size_t limit, const unsigned char **bytes);
@@ -682,8 +684,30 @@ bool thread_start(pthread_t *thread, size_t stack_bytes, void *(*run)(void *), v
 /* One thread that accepts connections of all listeners, and gives each (and its ownership) to take. */
 struct acceptor;
 typedef void acceptor_taker(void *context, int fd, const struct sockaddr *peer, socklen_t length);
-struct acceptor *acceptor_start(const struct listener *listeners, size_t count, acceptor_taker *take, void *context);
+typedef void acceptor_ticker(void *context); /* called about once a second, from the same thread */
+struct acceptor *acceptor_start(const struct listener *listeners, size_t count, acceptor_taker *take,
+                                acceptor_ticker *tick, void *context);
 void acceptor_stop(struct acceptor *acceptor); /* takes what has queued up still; NULL is fine */
+
+/* The connections by descriptor, and how many each loop has. Threads may call at once. */
+#define LOOPS_MAX 128
+#define CONNECTIONS_MAX 2048
+#define CONNECTION_FDS 65536 /* descriptors from here on are not taken */
+struct connections {
+  pthread_mutex_t lock;
+  size_t loops;
+  unsigned count[LOOPS_MAX];
+  unsigned char owner[CONNECTION_FDS]; /* the loop that has it, plus one; 0: none */
+  struct pollfd watched[CONNECTIONS_MAX];
+};
+bool connections_setup(struct connections *connections, size_t loops);
+void connections_end(struct connections *connections);
+int connections_open(struct connections *connections, int fd);   /* the loop with the fewest, which now has it; -1: full */
+void connections_close(struct connections *connections, int fd); /* before the descriptor is closed */
+/* The HTTP library waits for edges, and misses the end of a peer's stream that came together with
+ * its last data: a peer that died within its request would be waited for. Shutting down the reading
+ * side, which has ended anyway, makes another edge. */
+void connections_wake_ended(struct connections *connections);
 
 /* One thread that reads on from sockets whose answer is sent, so that their peers get to read it. */
 #define LINGER_BYTES ((uint64_t)256 << 20) /* of one peer, at most */

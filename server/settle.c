@@ -9,7 +9,6 @@
 #include "server.h"
 
 #define LOOSE_SIZE 9
-#define SLICE (LOOSE_SIZE * (size_t)8192)
 
 static bool overflows(struct request *request, rnnloss_tensor t, uint64_t index) {
   char member[40], pointer[POINTER_MAX];
@@ -45,21 +44,20 @@ static bool settle_slice(struct request *request, rnnloss_tensor t, const unsign
   return true;
 }
 
+/* One block a slice; each is returned once it is settled, so that both forms never exist in whole. */
 bool settle_step(struct request *request, rnnloss_tensor t) {
   struct evaluation *evaluation = request->evaluation;
   struct tensor *tensor = &request->tensor[t];
-  const unsigned char *loose;
-  if (!evaluation->cursor[t].block) evaluation->cursor[t] = store_start(&tensor->store);
-  size_t length = cursor_span(&evaluation->cursor[t], SLICE, &loose);
-  if (!settle_slice(request, t, loose, length / LOOSE_SIZE)) return false;
-  cursor_advance(&evaluation->cursor[t], length);
-  evaluation->work += (unsigned)length * 4;
-  if (length) return true;
-  store_release(&tensor->store);
+  const struct store_block *block = tensor->store.first;
+  if (block) {
+    if (!settle_slice(request, t, block->bytes, block->used / LOOSE_SIZE)) return false;
+    evaluation->work += (unsigned)block->used * 4;
+    store_drop_first(&tensor->store);
+    return true;
+  }
   tensor->store = evaluation->settled;
   tensor->received = tensor->store.length;
   tensor->loose = false;
   evaluation->settled = (struct store){0};
-  evaluation->cursor[t] = store_start(&tensor->store);
   return true;
 }

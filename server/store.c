@@ -68,6 +68,13 @@ void store_release(struct store *store) {
   *store = (struct store){0};
 }
 
+void store_drop_first(struct store *store) {
+  struct store_block *block = store->first;
+  store->first = block->next;
+  if (!store->first) store->last = NULL;
+  memory_release(block);
+}
+
 struct cursor store_start(const struct store *store) { return (struct cursor){.block = store->first}; }
 
 size_t cursor_span(struct cursor *cursor, size_t limit, const unsigned char **bytes) {

@@ -59,7 +59,7 @@ class Daemon:
         except BaseException:
             self.process.kill()
             raise
-        self.connections = [http.client.HTTPConnection("127.0.0.1", self.port, timeout=120) for _ in range(3)]
+        self.connections = [http.client.HTTPConnection("127.0.0.1", self.port, timeout=60) for _ in range(3)]
 
     def read_port(self):
         ready, _, _ = select.select([self.process.stdout], [], [], 30)
@@ -390,6 +390,7 @@ def arguments():
 
 def main():
     options = arguments()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped by SIGTERM"))  # so that the daemon is stopped too
     daemon = Daemon(options.rnnlossd)
     run, began = Run(daemon, options), time.monotonic()
     try:

@@ -29,7 +29,7 @@ static const struct error_row rows[] = {
     JSON("{\"a\\x\":1}", 400, "malformed-json", "", NULL),
     JSON("\xef\xbb\xbf{}", 400, "malformed-json", "", NULL),
     JSON(TOO_DEEP, 400, "malformed-json", "", "64"),
-    JSON("{\"lambdas\":{\"lambda_mse\":1." TEXT_4096 "}}", 400, "malformed-json", "", "4096"),
+    JSON("{\"lambdas\":{\"lambda_mse\":1." TEXT_4096 "}}", 400, "malformed-json", "", "4,096"),
     JSON("{\"lambdas\":{},\"lambdas\":{}}", 400, "duplicate", "/lambdas", "twice"),
     JSON("{\"lambdas\":{\"lambda_mse\":1,\"lambda_mse\":1}}", 400, "duplicate", "/lambdas/lambda_mse", NULL),
     JSON("{\"lambdas\":{\"lambda_mse\":1,\"lambda\\u005fmse\":1}}", 400, "duplicate", "/lambdas/lambda_mse", NULL),
@@ -54,7 +54,7 @@ static const struct error_row rows[] = {
     JSON("{\"gradients\":\"all\"}", 422, "invalid-request", "/gradients", "per_term"),
     JSON("{\"gradients\":1}", 422, "invalid-request", "/gradients", NULL),
     JSON("{\"gradients\":[\"total\"]}", 422, "invalid-request", "/gradients*", NULL),
-    JSON("{\"gradient_dtype\":\"F16\"}", 422, "invalid-request", "/gradient_dtype", "F16|F32|F64"),
+    JSON("{\"gradient_dtype\":\"F16\"}", 422, "invalid-request", "/gradient_dtype", "F16|F32"),
     JSON("{\"nonfinite\":\"ignore\"}", 422, "invalid-request", "/nonfinite", "propagate"),
     JSON("{\"contract\":2}", 422, "unknown-contract", "/contract", "1"),
     JSON("{\"contract\":\"1.5\"}", 422, NULL, "/contract", NULL),
@@ -154,7 +154,7 @@ static const struct error_row rows[] = {
     JSON("{\"lambdas\":{\"lambda_fr\":1.7e308,\"lambda_in\":1.7e308},\"tensors\":{\"fr\":[1],\"w_in\":[[1]]},"
          "\"gradients\":\"none\"}",
          422, "overflow", NULL, NULL),
-    JSON("{\"lambdas\":{\"lambda_mse\":1.7e308},\"tensors\":{\"pred\":[1],\"target\":[1]}}", 422, "overflow", NULL, "pred"),
+    JSON("{\"lambdas\":{\"lambda_mse\":1.7e308},\"tensors\":{\"pred\":[1],\"target\":[1]}}", 422, "overflow", NULL, "mse"),
 };
 
 int main(void) { return errors_run("errors: JSON", rows, sizeof rows / sizeof *rows); }

@@ -45,7 +45,7 @@ static const struct error_row rows[] = {
     MALFORMED("{" TENSOR("pred", "F32", "2", 0, 8) "," TENSOR("target", "F32", "2", 4, 12) "}", 12),
     MALFORMED("{" TENSOR("pred", "F32", "2", 0, 8) "," TENSOR("target", "F32", "2", 12, 20) "}", 20),
     MALFORMED("{" TENSOR("pred", "F32", "2", 0, 8) "," TENSOR("target", "F32", "2", 0, 8) "}", 8),
-    TENSORS("{" TENSOR("fr", "F32", "4294967296,4294967296", 0, 0) "}", 0, 400, "malformed-safetensors", NULL, NULL),
+    TENSORS("{" TENSOR("fr", "F32", "4294967296,4294967296", 0, 0) "}", 0, 422, "invalid-shape", "/tensors/fr*", NULL),
     MALFORMED("{\"__metadata__\":1," FR "}", 8),
     MALFORMED("{\"__metadata__\":{\"lambda_fr\":1}," FR "}", 8),
     MALFORMED("{\"__metadata__\":{\"lambda_fr\":null}," FR "}", 8),
@@ -57,7 +57,7 @@ static const struct error_row rows[] = {
 
     /* 422: the format is right, the request is not */
     TENSORS("{" TENSOR("states", "F32", "1,2", 0, 8) "}", 8, 422, "unknown-tensor", "/tensors/states", "\"fr\""),
-    TENSORS("{" TENSOR("fr", "I64", "1,2", 0, 16) "}", 16, 422, "unsupported-dtype", "/tensors/fr/dtype", "I64|F32"),
+    TENSORS("{" TENSOR("fr", "I64", "1,2", 0, 16) "}", 16, 422, "unsupported-dtype", "/tensors/fr/dtype", "I64|F64"),
     TENSORS("{" TENSOR("fr", "BOOL", "1,2", 0, 2) "}", 2, 422, "unsupported-dtype", "/tensors/fr/dtype", "BOOL"),
     TENSORS("{" TENSOR("fr", "X99", "1,2", 0, 3) "}", 3, 422, "unsupported-dtype", "/tensors/fr/dtype", "X99"),
     TENSORS("{" TENSOR("fr", "F32", "", 0, 4) "}", 4, 422, "invalid-shape", "/tensors/fr*", NULL),

@@ -14,7 +14,7 @@ static const struct error_row rows[] = {
     OBJECT("\"dtype\":\"F32\",\"shape\":[1],\"data\":[1],\"device\":\"cpu\"", "invalid-request", "/tensors/fr/device",
            "device"),
 
-    OBJECT("\"dtype\":\"F8\",\"shape\":[1],\"data\":[1]", "unsupported-dtype", "/tensors/fr/dtype", "F8|F32"),
+    OBJECT("\"dtype\":\"F8\",\"shape\":[1],\"data\":[1]", "unsupported-dtype", "/tensors/fr/dtype", "F8|F16"),
     OBJECT("\"dtype\":\"I64\",\"shape\":[1],\"data\":[1]", "unsupported-dtype", "/tensors/fr/dtype", "I64"),
     OBJECT("\"dtype\":\"float32\",\"shape\":[1],\"data\":[1]", "unsupported-dtype", "/tensors/fr/dtype", "F32"),
     OBJECT("\"dtype\":\"\",\"shape\":[1],\"data\":[1]", "unsupported-dtype", "/tensors/fr/dtype", NULL),

@@ -134,6 +134,13 @@ static size_t decode_base64(const char *text, unsigned char *out) {
   return length;
 }
 
+/* Decimals are the shortest that read back to the same bits of their dtype: as a double 2.188 isn't 2.1875. */
+static double round_to(rnnloss_dtype dtype, double value) {
+  unsigned char element[8];
+  rnnloss_store(dtype, value, element);
+  return rnnloss_load(dtype, element);
+}
+
 static double json_element(const cJSON *gradient, rnnloss_dtype dtype, unsigned count, unsigned i) {
   unsigned found = 0;
   const cJSON *data = gradient;
@@ -152,7 +159,7 @@ static double json_element(const cJSON *gradient, rnnloss_dtype dtype, unsigned 
   const cJSON *number = leaf(data, i, &found);
   assert_int_equal(found, count);
   assert_true(cJSON_IsNumber(number));
-  return number->valuedouble;
+  return round_to(dtype, number->valuedouble);
 }
 
 double outcome_element(const struct outcome *outcome, const char *name, rnnloss_dtype dtype, unsigned count, unsigned i) {
