@@ -21,28 +21,21 @@ RNN_INLINE int leading_zeros(rnn_u128 m) {
 }
 
 static struct rnn_approx normal(rnn_u128 m, uint64_t error, int32_t exponent, int sign) {
-  if (m == 0)
-    return error == 0 ? (struct rnn_approx){0} : lost();
+  if (m == 0) return error == 0 ? (struct rnn_approx){0} : lost();
   int shift = leading_zeros(m);
-  if (error > RNN_ERROR_MAX || (shift >= 40 && error != 0))
-    return lost();
+  if (error > RNN_ERROR_MAX || (shift >= 40 && error != 0)) return lost();
   return checked((struct rnn_approx){m << shift, error << (shift < 40 ? shift : 0), exponent - shift, (int8_t)sign});
 }
 
 struct rnn_approx rnn_approx_words(const uint64_t *w, size_t n, int32_t exponent, bool negative) {
-  while (n > 0 && w[n - 1] == 0)
-    n--;
-  if (n == 0)
-    return (struct rnn_approx){0};
+  while (n > 0 && w[n - 1] == 0) n--;
+  if (n == 0) return (struct rnn_approx){0};
   int sign = negative ? -1 : 1;
-  if (n == 1)
-    return normal(w[0], 0, exponent, sign);
+  if (n == 1) return normal(w[0], 0, exponent, sign);
   rnn_u128 m = (rnn_u128)w[n - 1] << 64 | w[n - 2];
-  if (n == 2)
-    return normal(m, 0, exponent, sign);
+  if (n == 2) return normal(m, 0, exponent, sign);
   int shift = __builtin_clzll(w[n - 1]);
-  if (shift > 0)
-    m = m << shift | w[n - 3] >> (64 - shift);
+  if (shift > 0) m = m << shift | w[n - 3] >> (64 - shift);
   return (struct rnn_approx){m, 1, exponent + 64 * (int32_t)(n - 2) - shift, (int8_t)sign};
 }
 
@@ -61,18 +54,16 @@ struct rnn_approx rnn_approx_double(double value) {
 
 /* (mx +- ex)(my +- ey) / 2^128: the error is below ex + ey + 1, and cutting off adds 1. */
 struct rnn_approx rnn_approx_mul(struct rnn_approx x, struct rnn_approx y) {
-  if ((x.m == 0 && x.error == 0) || (y.m == 0 && y.error == 0))
-    return (struct rnn_approx){0};
-  if (x.error == RNN_LOST || y.error == RNN_LOST)
-    return lost();
+  if ((x.m == 0 && x.error == 0) || (y.m == 0 && y.error == 0)) return (struct rnn_approx){0};
+  if (x.error == RNN_LOST || y.error == RNN_LOST) return lost();
   uint64_t xh = (uint64_t)(x.m >> 64), xl = (uint64_t)x.m, yh = (uint64_t)(y.m >> 64), yl = (uint64_t)y.m;
   rnn_u128 a = (rnn_u128)xh * yl, b = (rnn_u128)xl * yh;
   rnn_u128 low = ((rnn_u128)xl * yl >> 64) + (uint64_t)a + (uint64_t)b;
   rnn_u128 m = (rnn_u128)xh * yh + (a >> 64) + (b >> 64) + (low >> 64);
   int shift = m >> 127 == 0; /* the product of two numbers in [1/2, 1) is at least 1/4 */
   uint64_t error = (x.error + y.error + 2) << shift;
-  return checked((struct rnn_approx){m << shift, error, x.exponent + y.exponent + 128 - shift,
-                                     (int8_t)(x.sign * y.sign)});
+  return checked(
+      (struct rnn_approx){m << shift, error, x.exponent + y.exponent + 128 - shift, (int8_t)(x.sign * y.sign)});
 }
 
 /* One digit of a long division: floor((*rest 2^64 + next)/v), with *rest < v and v >= 2^127 (Knuth's D). */
@@ -91,10 +82,8 @@ static uint64_t digit(rnn_u128 *rest, uint64_t next, rnn_u128 v) {
 /* Relative errors add: the quotient's is below (ex + ey)(1 + 2^-80) 2^-127, so below 2 (ex + ey) + 1 of its last
  * place, and cutting off adds 1. */
 struct rnn_approx rnn_approx_div(struct rnn_approx x, struct rnn_approx y) {
-  if (y.m == 0 || x.error == RNN_LOST || y.error == RNN_LOST)
-    return lost();
-  if (x.m == 0)
-    return (struct rnn_approx){0};
+  if (y.m == 0 || x.error == RNN_LOST || y.error == RNN_LOST) return lost();
+  if (x.m == 0) return (struct rnn_approx){0};
   int half = x.m >= y.m; /* then x/2 < y */
   rnn_u128 rest = x.m >> half;
   uint64_t high = digit(&rest, half ? (uint64_t)x.m << 63 : 0, y.m);
@@ -104,10 +93,8 @@ struct rnn_approx rnn_approx_div(struct rnn_approx x, struct rnn_approx y) {
 }
 
 struct rnn_approx rnn_approx_add(struct rnn_approx x, struct rnn_approx y) {
-  if (x.error == RNN_LOST || y.error == RNN_LOST)
-    return lost();
-  if (x.m == 0 || y.m == 0)
-    return x.m == 0 ? y : x;
+  if (x.error == RNN_LOST || y.error == RNN_LOST) return lost();
+  if (x.m == 0 || y.m == 0) return x.m == 0 ? y : x;
   if (x.exponent < y.exponent || (x.exponent == y.exponent && x.m < y.m)) {
     struct rnn_approx swap = x;
     x = y;
@@ -117,18 +104,15 @@ struct rnn_approx rnn_approx_add(struct rnn_approx x, struct rnn_approx y) {
   rnn_u128 m = shift < 128 ? y.m >> shift : 0;
   /* What the shift cuts off from y and from its error is below 1 each. */
   uint64_t error = x.error + (shift < 64 ? y.error >> shift : 0) + (shift > 0 ? 2 : 0);
-  if (x.sign != y.sign)
-    return normal(x.m - m, error, x.exponent, x.sign);
+  if (x.sign != y.sign) return normal(x.m - m, error, x.exponent, x.sign);
   m += x.m;
-  if (m >= x.m)
-    return checked((struct rnn_approx){m, error, x.exponent, x.sign});
+  if (m >= x.m) return checked((struct rnn_approx){m, error, x.exponent, x.sign});
   return checked((struct rnn_approx){m >> 1 | (rnn_u128)1 << 127, error / 2 + 2, x.exponent + 1, x.sign});
 }
 
 /* Newton's step from a double, twice: relative errors 2^-50, below 2^-98, below 2^-190. */
 struct rnn_approx rnn_approx_root(struct rnn_approx x) {
-  if (x.error == RNN_LOST || x.m == 0)
-    return x;
+  if (x.error == RNN_LOST || x.m == 0) return x;
   int odd = x.exponent & 1;
   double guess = sqrt(ldexp((double)(uint64_t)(x.m >> 64), odd)); /* in [2^31.5, 2^32.5] whatever the rounding */
   struct rnn_approx root = rnn_approx_double(guess);
@@ -138,8 +122,7 @@ struct rnn_approx rnn_approx_root(struct rnn_approx x) {
     root = rnn_approx_add(root, rnn_approx_div(x, root));
     root.exponent--;
   }
-  if (root.error != RNN_LOST)
-    root.error++;
+  if (root.error != RNN_LOST) root.error++;
   return root;
 }
 
@@ -157,8 +140,7 @@ static uint64_t cut(const struct rnn_approx *x, int below) {
 }
 
 bool rnn_approx_round(const struct rnn_approx *x, double *out) {
-  if (x->error == RNN_LOST || RNN_EXACT_ONLY)
-    return false;
+  if (x->error == RNN_LOST || RNN_EXACT_ONLY) return false;
   if (x->m == 0) {
     *out = 0;
     return true;
@@ -168,17 +150,14 @@ bool rnn_approx_round(const struct rnn_approx *x, double *out) {
     return false;
   rnn_u128 half = (rnn_u128)1 << (below - 1), rest = x->m & (2 * half - 1);
   rnn_u128 distance = rest > half ? rest - half : half - rest;
-  if (distance <= x->error)
-    return false;
+  if (distance <= x->error) return false;
   *out = rnn_double_of((cut(x, below) + (rest > half)) | (uint64_t)(x->sign < 0) << 63);
   return true;
 }
 
 uint64_t rnn_approx_guess(const struct rnn_approx *x) {
-  if (x->error == RNN_LOST || x->m == 0)
-    return rnn_bits_of(1.0);
+  if (x->error == RNN_LOST || x->m == 0) return rnn_bits_of(1.0);
   int below = below_ulp(x);
-  if ((int64_t)x->exponent + 127 > 1023)
-    return RNN_INF_BITS;
+  if ((int64_t)x->exponent + 127 > 1023) return RNN_INF_BITS;
   return below > 127 ? 0 : cut(x, below);
 }

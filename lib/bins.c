@@ -6,8 +6,7 @@ size_t rnnloss_bins_size(void) {
 }
 
 rnnloss_bins *rnnloss_bins_begin(void *memory, size_t size) {
-  if (memory == NULL || size < sizeof(struct rnnloss_bins))
-    return NULL;
+  if (memory == NULL || size < sizeof(struct rnnloss_bins)) return NULL;
   rnnloss_bins *bins = memory;
   bins->owner = NULL; /* the bins themselves are zeroed when they are first used */
   bins->kind = RNN_BINS_NONE;
@@ -25,8 +24,7 @@ static void empty_narrow(rnnloss_bins *bins) {
   for (unsigned lane = 0; lane < RNN_BIN_LANES; lane++)
     for (unsigned e = 0; e < used; e++) {
       uint64_t value = bins->narrow[lane][e];
-      if (value == 0)
-        continue;
+      if (value == 0) continue;
       bins->narrow[lane][e] = 0;
       rnn_limbs_add(sum->limb, value, position + 2 * e, false);
       sum->loose++;
@@ -38,8 +36,7 @@ static void empty_wide(rnnloss_bins *bins) {
   unsigned position = (unsigned)(RNN_WIDE_UNIT + RNN_SQUARE_ORIGIN);
   for (unsigned i = bins->low; i < bins->high; i++) {
     rnn_i128 value = (rnn_i128)bins->wide[i]; /* two's complement */
-    if (value == 0)
-      continue;
+    if (value == 0) continue;
     bins->wide[i] = 0;
     rnn_limbs_add(sum->limb, value < 0 ? -(rnn_u128)value : (rnn_u128)value, position + i, value < 0);
     sum->loose++;
@@ -47,8 +44,7 @@ static void empty_wide(rnnloss_bins *bins) {
 }
 
 void rnn_bins_empty(rnnloss_bins *bins) {
-  if (bins->owner == NULL)
-    return;
+  if (bins->owner == NULL) return;
   rnn_square_make_room(bins->owner, RNN_BIN_LANES * RNN_NARROW_BINS + RNN_WIDE_BINS);
   if (bins->kind == RNN_BINS_NARROW)
     empty_narrow(bins);
@@ -62,8 +58,7 @@ void rnn_bins_empty(rnnloss_bins *bins) {
 static void reach(rnnloss_bins *bins, rnnloss_dtype dtype) {
   struct rnn_layout l = rnn_layout(dtype);
   unsigned low = 2 * (unsigned)(l.least + 1074), high = low + 2 * l.field;
-  if (bins->low == bins->high)
-    bins->low = bins->high = low;
+  if (bins->low == bins->high) bins->low = bins->high = low;
   if (low < bins->low) {
     memset(bins->wide + low, 0, (bins->low - low) * sizeof bins->wide[0]);
     bins->low = low;
@@ -91,8 +86,7 @@ size_t rnn_bins_take(rnnloss_bins *bins, rnnloss_square *sum, enum rnn_bins_kind
     bins->narrow_clean = true;
   }
   uint64_t most = bins->room / cost;
-  if (n > most)
-    n = (size_t)most;
+  if (n > most) n = (size_t)most;
   bins->room -= cost * n;
   return n;
 }

@@ -32,9 +32,12 @@ static const rnnloss_term_info term_rows[RNNLOSS_TERMS] = {
 };
 
 static const rnnloss_tensor_info tensor_rows[RNNLOSS_TENSORS] = {
-    {"pred", "[B, T, N_out]", "output of the network"},   {"target", "[B, T, N_out]", "wanted output"},
-    {"fr", "[B, T, N_hid]", "firing rates"},              {"w_in", "[N_hid, N_in]", "input weights"},
-    {"w_hid", "[N_hid, N_hid]", "recurrent weights"},     {"w_out", "[N_out, N_hid]", "output weights"},
+    {"pred", "[B, T, N_out]", "output of the network"},
+    {"target", "[B, T, N_out]", "wanted output"},
+    {"fr", "[B, T, N_hid]", "firing rates"},
+    {"w_in", "[N_hid, N_in]", "input weights"},
+    {"w_hid", "[N_hid, N_hid]", "recurrent weights"},
+    {"w_out", "[N_out, N_hid]", "output weights"},
 };
 
 /* An enum may hold any int that a caller casts to it, so both ends are checked. */

@@ -11,18 +11,15 @@ static void break_(struct rnn_big *x) {
 /* Drops zero words at both ends. */
 static void trim(struct rnn_big *x, size_t words) {
   size_t low = 0;
-  while (words > 0 && x->w[words - 1] == 0)
-    words--;
+  while (words > 0 && x->w[words - 1] == 0) words--;
   if (words == 0) {
     x->words = 0;
     x->sign = 0;
     x->exponent = 0;
     return;
   }
-  while (x->w[low] == 0)
-    low++;
-  if (low > 0)
-    memmove(x->w, x->w + low, (words - low) * sizeof x->w[0]);
+  while (x->w[low] == 0) low++;
+  if (low > 0) memmove(x->w, x->w + low, (words - low) * sizeof x->w[0]);
   x->words = (uint16_t)(words - low);
   x->exponent += 64 * (int32_t)low;
 }
@@ -38,15 +35,13 @@ void rnn_big_set(struct rnn_big *x, uint64_t value) {
 void rnn_big_set_double(struct rnn_big *x, double value) {
   struct rnn_parts p = rnn_parts_of(RNNLOSS_F64, rnn_bits_of(value));
   rnn_big_set(x, p.m);
-  if (p.m == 0)
-    return;
+  if (p.m == 0) return;
   x->exponent = (int32_t)p.e - 1074;
   x->sign = p.negative ? -1 : 1;
 }
 
 void rnn_big_set_words(struct rnn_big *x, const uint64_t *w, size_t n, int32_t exponent, bool negative) {
-  while (n > 0 && w[n - 1] == 0)
-    n--;
+  while (n > 0 && w[n - 1] == 0) n--;
   x->broken = false;
   if (n > RNN_BIG_WORDS) {
     break_(x);
@@ -143,10 +138,8 @@ void rnn_big_mul_u64(struct rnn_big *out, const struct rnn_big *x, uint64_t y) {
 /* The bits of |x| from 2^position on, as a word (position in the scale of x->exponent = 0). */
 RNN_INLINE uint64_t word_at(const struct rnn_big *x, int64_t position) {
   int64_t offset = position - x->exponent;
-  if (offset <= -64 || offset >= 64 * (int64_t)x->words)
-    return 0;
-  if (offset < 0)
-    return x->w[0] << -offset;
+  if (offset <= -64 || offset >= 64 * (int64_t)x->words) return 0;
+  if (offset < 0) return x->w[0] << -offset;
   size_t i = (size_t)offset / 64;
   unsigned shift = (unsigned)offset % 64;
   uint64_t word = x->w[i] >> shift;
@@ -159,15 +152,12 @@ static int64_t top(const struct rnn_big *x) {
 }
 
 int rnn_big_compare(const struct rnn_big *x, const struct rnn_big *y) {
-  if (x->sign == 0 || y->sign == 0)
-    return (x->sign != 0) - (y->sign != 0);
+  if (x->sign == 0 || y->sign == 0) return (x->sign != 0) - (y->sign != 0);
   int64_t high = top(x), low = x->exponent < y->exponent ? x->exponent : y->exponent;
-  if (high != top(y))
-    return high > top(y) ? 1 : -1;
+  if (high != top(y)) return high > top(y) ? 1 : -1;
   for (int64_t at = high - 64; at > low - 64; at -= 64) {
     uint64_t a = word_at(x, at), b = word_at(y, at);
-    if (a != b)
-      return a > b ? 1 : -1;
+    if (a != b) return a > b ? 1 : -1;
   }
   return 0;
 }

@@ -5,8 +5,8 @@
 #ifndef RNN_FENV_GUARD_H
 #define RNN_FENV_GUARD_H
 
-#include "number.h"
 #include <fenv.h>
+#include "number.h"
 
 RNN_INLINE void rnn_fenv_begin(fenv_t *saved) {
   feholdexcept(saved);

@@ -18,8 +18,7 @@ static int against(const struct rnn_surd *v, bool negative, uint64_t m, int32_t 
   rnn_big_add(&s->b, v->p, &s->a, negative ? 1 : -1);
   s->broken |= s->b.broken;
   int t = negative ? -s->b.sign : s->b.sign, root = v->x->sign * (negative ? -v->sign : v->sign);
-  if (t == 0 || root == 0 || t == root)
-    return t != 0 ? t : root;
+  if (t == 0 || root == 0 || t == root) return t != 0 ? t : root;
   rnn_big_mul(&s->a, &s->b, &s->b);
   s->broken |= s->a.broken;
   return t * rnn_big_compare(&s->a, v->x);
@@ -27,10 +26,8 @@ static int against(const struct rnn_surd *v, bool negative, uint64_t m, int32_t 
 
 static int sign_of(const struct rnn_surd *v, struct rnn_finish_scratch *s) {
   int root = v->x->sign * v->sign;
-  if (v->root || v->p->sign == 0 || v->p->sign == root)
-    return root;
-  if (root == 0)
-    return v->p->sign;
+  if (v->root || v->p->sign == 0 || v->p->sign == root) return root;
+  if (root == 0) return v->p->sign;
   rnn_big_mul(&s->a, v->p, v->p);
   s->broken |= s->a.broken;
   return v->p->sign * rnn_big_compare(&s->a, v->x);
@@ -57,8 +54,7 @@ static int against_midpoint(const struct search *s, uint64_t k) { /* of k and k 
 
 static uint64_t search_floor(const struct search *s, uint64_t guess) {
   uint64_t low = 0, high = RNN_INF_BITS + 1, step = 1; /* low <= |V| < high, as far as known */
-  if (guess > RNN_INF_BITS)
-    guess = RNN_INF_BITS;
+  if (guess > RNN_INF_BITS) guess = RNN_INF_BITS;
   while (high - low > 1) { /* gallop away from the guess, then bisect */
     uint64_t k;
     if (low == 0 && high > RNN_INF_BITS)
@@ -69,8 +65,7 @@ static uint64_t search_floor(const struct search *s, uint64_t guess) {
       k = step < high ? high - step : high / 2;
     else
       k = low + (high - low) / 2;
-    if (k == 0)
-      k = 1;
+    if (k == 0) k = 1;
     if (against_double(s, k) >= 0)
       low = k;
     else
@@ -81,8 +76,7 @@ static uint64_t search_floor(const struct search *s, uint64_t guess) {
 }
 
 rnnloss_status rnn_finish(const struct rnn_surd *v, uint64_t guess, struct rnn_finish_scratch *scratch, double *out) {
-  if ((!v->root && v->p->broken) || v->r->broken || v->x->broken || v->r->sign <= 0)
-    return RNNLOSS_E_INTERNAL;
+  if ((!v->root && v->p->broken) || v->r->broken || v->x->broken || v->r->sign <= 0) return RNNLOSS_E_INTERNAL;
   scratch->broken = false;
   int sign = sign_of(v, scratch);
   struct search s = {v, scratch, sign < 0};
@@ -92,10 +86,8 @@ rnnloss_status rnn_finish(const struct rnn_surd *v, uint64_t guess, struct rnn_f
     int middle = k < RNN_INF_BITS ? against_midpoint(&s, k) : 0;
     k += middle > 0 || (middle == 0 && (k & 1) != 0);
   }
-  if (scratch->broken)
-    return RNNLOSS_E_INTERNAL;
-  if (k >= RNN_INF_BITS)
-    return RNNLOSS_E_OVERFLOW;
+  if (scratch->broken) return RNNLOSS_E_INTERNAL;
+  if (k >= RNN_INF_BITS) return RNNLOSS_E_OVERFLOW;
   *out = rnn_double_of(k | (uint64_t)(sign < 0) << 63);
   return RNNLOSS_OK;
 }

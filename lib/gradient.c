@@ -5,8 +5,7 @@
 #define PIECE 256 /* elements of a conversion between dtypes */
 
 static void fill_zero(unsigned char *out, rnnloss_dtype dtype, size_t n) {
-  if (n > 0)
-    memset(out, 0, n * rnn_width(dtype)); /* +0 of every dtype */
+  if (n > 0) memset(out, 0, n * rnn_width(dtype)); /* +0 of every dtype */
 }
 
 /* A run of neurons that follow each other. c is at the first one's, or NULL. */
@@ -37,17 +36,14 @@ static void affine_run(const rnnloss_affine *affine, const double *c, size_t n, 
 
 static bool affine_valid(const rnnloss_affine *affine, size_t n, rnnloss_dtype x_dtype, const void *x,
                          rnnloss_dtype out_dtype, const void *out) {
-  if (affine == NULL || !rnn_dtype_known(out_dtype) || (out == NULL && n > 0))
-    return false;
-  if (affine->scaled && (!rnn_dtype_known(x_dtype) || (x == NULL && n > 0)))
-    return false;
+  if (affine == NULL || !rnn_dtype_known(out_dtype) || (out == NULL && n > 0)) return false;
+  if (affine->scaled && (!rnn_dtype_known(x_dtype) || (x == NULL && n > 0))) return false;
   return affine->c == NULL || affine->neurons > 0;
 }
 
 rnnloss_status rnnloss_gradient(const rnnloss_affine *affine, uint64_t first, size_t n, rnnloss_dtype x_dtype,
                                 const void *x, rnnloss_dtype out_dtype, void *out) {
-  if (!affine_valid(affine, n, x_dtype, x, out_dtype, out))
-    return RNNLOSS_E_ARGUMENT;
+  if (!affine_valid(affine, n, x_dtype, x, out_dtype, out)) return RNNLOSS_E_ARGUMENT;
   if (!affine->scaled && affine->c == NULL) {
     fill_zero(out, out_dtype, n);
     return RNNLOSS_OK;
@@ -60,8 +56,7 @@ rnnloss_status rnnloss_gradient(const rnnloss_affine *affine, uint64_t first, si
   while (n > 0) {
     size_t run = affine->c != NULL && n > affine->neurons - neuron ? affine->neurons - neuron : n;
     affine_run(affine, affine->c != NULL ? affine->c + neuron : NULL, run, x_dtype, in, out_dtype, to);
-    if (affine->scaled)
-      in += run * rnn_width(x_dtype);
+    if (affine->scaled) in += run * rnn_width(x_dtype);
     to += run * rnn_width(out_dtype);
     n -= run;
     neuron = 0;

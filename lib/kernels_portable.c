@@ -1,7 +1,7 @@
 /* The portable variant, and the reference of all others: integers only, but for the gradients. Each body is
  * compiled once a dtype, with the dtype a constant. */
-#include "kernels.h"
 #include <math.h>
+#include "kernels.h"
 
 RNN_INLINE size_t find_nonfinite(rnnloss_dtype d, const unsigned char *x, size_t n) {
   const uint64_t all = (uint64_t)rnn_layout(d).field << rnn_layout(d).stored;
@@ -9,13 +9,10 @@ RNN_INLINE size_t find_nonfinite(rnnloss_dtype d, const unsigned char *x, size_t
   size_t i = 0;
   for (; n - i >= block; i += block) { /* most blocks have none: look without leaving the loop */
     unsigned any = 0;
-    for (size_t k = 0; k < block; k++)
-      any |= (rnn_bits_at(d, x + (i + k) * w) & all) == all;
-    if (any != 0)
-      break;
+    for (size_t k = 0; k < block; k++) any |= (rnn_bits_at(d, x + (i + k) * w) & all) == all;
+    if (any != 0) break;
   }
-  while (i < n && (rnn_bits_at(d, x + i * w) & all) != all)
-    i++;
+  while (i < n && (rnn_bits_at(d, x + i * w) & all) != all) i++;
   return i;
 }
 
@@ -37,10 +34,8 @@ RNN_INLINE void squares(rnnloss_dtype d, struct rnnloss_bins *bins, const unsign
   const size_t w = rnn_width(d);
   size_t i = 0;
   for (; n - i >= RNN_BIN_LANES; i += RNN_BIN_LANES)
-    for (unsigned lane = 0; lane < RNN_BIN_LANES; lane++)
-      square(d, bins, lane, x + (i + lane) * w, bad);
-  for (; i < n; i++)
-    square(d, bins, 0, x + i * w, bad);
+    for (unsigned lane = 0; lane < RNN_BIN_LANES; lane++) square(d, bins, lane, x + (i + lane) * w, bad);
+  for (; i < n; i++) square(d, bins, 0, x + i * w, bad);
 }
 
 /* One (a - b)^2 to the bins. Where the exponents are near, a - b is an integer below 2^56 in units of the
@@ -106,8 +101,7 @@ RNN_INLINE void rates(rnnloss_dtype d, int64_t *limb, size_t stride, size_t neur
   while (n > 0) {
     size_t run = neurons - position < n ? neurons - position : n;
     int64_t *at = limb + position * stride;
-    for (size_t i = 0; i < run; i++, at += stride)
-      rate(d, at, rnn_bits_at(d, x + i * w), bad);
+    for (size_t i = 0; i < run; i++, at += stride) rate(d, at, rnn_bits_at(d, x + i * w), bad);
     x += run * w;
     n -= run;
     position = 0;
@@ -115,8 +109,7 @@ RNN_INLINE void rates(rnnloss_dtype d, int64_t *limb, size_t stride, size_t neur
 }
 
 RNN_INLINE void widen(rnnloss_dtype d, const unsigned char *x, double *out, size_t n) {
-  for (size_t i = 0; i < n; i++)
-    out[i] = rnn_double_of(rnn_widen(d, rnn_bits_at(d, x + i * rnn_width(d))));
+  for (size_t i = 0; i < n; i++) out[i] = rnn_double_of(rnn_widen(d, rnn_bits_at(d, x + i * rnn_width(d))));
 }
 
 /* ---- Gradients: binary64 arithmetic in the default environment ---- */
@@ -151,21 +144,18 @@ RNN_INLINE void put(rnnloss_dtype d, double value, unsigned char *out) {
 }
 
 RNN_INLINE void narrow(rnnloss_dtype d, const double *x, unsigned char *out, size_t n) {
-  for (size_t i = 0; i < n; i++)
-    put(d, x[i], out + i * rnn_width(d));
+  for (size_t i = 0; i < n; i++) put(d, x[i], out + i * rnn_width(d));
 }
 
 RNN_INLINE void scaled(rnnloss_dtype d, double a, const unsigned char *x, unsigned char *out, size_t n) {
   const size_t w = rnn_width(d);
-  for (size_t i = 0; i < n; i++)
-    put(d, a * load(d, x + i * w), out + i * w);
+  for (size_t i = 0; i < n; i++) put(d, a * load(d, x + i * w), out + i * w);
 }
 
 RNN_INLINE void shifted(rnnloss_dtype d, double a, const double *c, const unsigned char *x, unsigned char *out,
                         size_t n) {
   const size_t w = rnn_width(d);
-  for (size_t i = 0; i < n; i++)
-    put(d, fma(a, load(d, x + i * w), c[i]), out + i * w);
+  for (size_t i = 0; i < n; i++) put(d, fma(a, load(d, x + i * w), c[i]), out + i * w);
 }
 
 RNN_INLINE void residual(rnnloss_dtype d, double a, bool negate, const unsigned char *p, const unsigned char *t,
@@ -180,7 +170,9 @@ RNN_INLINE void residual(rnnloss_dtype d, double a, bool negate, const unsigned 
 /* ---- The table ---- */
 
 #define FOR_DTYPE(d, suffix)                                                                                           \
-  static size_t find_nonfinite_##suffix(const unsigned char *x, size_t n) { return find_nonfinite(d, x, n); }          \
+  static size_t find_nonfinite_##suffix(const unsigned char *x, size_t n) {                                            \
+    return find_nonfinite(d, x, n);                                                                                    \
+  }                                                                                                                    \
   static void squares_##suffix(struct rnnloss_bins *b, const unsigned char *x, size_t n, rnnloss_nonfinite *bad) {     \
     squares(d, b, x, n, bad);                                                                                          \
   }                                                                                                                    \
@@ -192,8 +184,12 @@ RNN_INLINE void residual(rnnloss_dtype d, double a, bool negate, const unsigned 
                              size_t n, rnnloss_nonfinite *bad) {                                                       \
     rates(d, limb, stride, neurons, position, x, n, bad);                                                              \
   }                                                                                                                    \
-  static void widen_##suffix(const unsigned char *x, double *out, size_t n) { widen(d, x, out, n); }                   \
-  static void narrow_##suffix(const double *x, unsigned char *out, size_t n) { narrow(d, x, out, n); }                 \
+  static void widen_##suffix(const unsigned char *x, double *out, size_t n) {                                          \
+    widen(d, x, out, n);                                                                                               \
+  }                                                                                                                    \
+  static void narrow_##suffix(const double *x, unsigned char *out, size_t n) {                                         \
+    narrow(d, x, out, n);                                                                                              \
+  }                                                                                                                    \
   static void scaled_##suffix(double a, const double *c, const unsigned char *x, unsigned char *out, size_t n) {       \
     (void)c;                                                                                                           \
     scaled(d, a, x, out, n);                                                                                           \
@@ -211,7 +207,8 @@ FOR_DTYPE(RNNLOSS_BF16, bf16)
 FOR_DTYPE(RNNLOSS_F32, f32)
 FOR_DTYPE(RNNLOSS_F64, f64)
 
-#define EACH(name) {name##_f16, name##_bf16, name##_f32, name##_f64}
+#define EACH(name)                                                                                                     \
+  { name##_f16, name##_bf16, name##_f32, name##_f64 }
 
 const struct kernels rnn_kernels_portable = {
     .name = "portable",

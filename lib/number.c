@@ -8,8 +8,7 @@ double rnnloss_load(rnnloss_dtype dtype, const void *x) {
 }
 
 void rnnloss_store(rnnloss_dtype dtype, double value, void *x) {
-  if (rnn_dtype_known(dtype) && x != NULL)
-    rnn_put_bits(dtype, rnn_narrow(dtype, rnn_bits_of(value)), x);
+  if (rnn_dtype_known(dtype) && x != NULL) rnn_put_bits(dtype, rnn_narrow(dtype, rnn_bits_of(value)), x);
 }
 
 size_t rnnloss_find_nonfinite(rnnloss_dtype dtype, const void *x, size_t n) {

@@ -3,9 +3,9 @@
 #ifndef RNN_NUMBER_H
 #define RNN_NUMBER_H
 
-#include "rnnloss.h"
 #include <float.h>
 #include <string.h>
+#include "rnnloss.h"
 
 #if defined(__FAST_MATH__)
 #error "librnnloss promises exact results: compile it without -ffast-math"
@@ -146,13 +146,10 @@ RNN_INLINE uint64_t rnn_widen(rnnloss_dtype dtype, uint64_t bits) {
   uint64_t sign = (bits >> (rnn_width(dtype) * 8 - 1)) << 63;
   uint64_t fraction = bits & (((uint64_t)1 << l.stored) - 1);
   unsigned field = (unsigned)(bits >> l.stored) & l.field;
-  if (__builtin_expect(field == l.field, 0))
-    return fraction != 0 ? RNN_NAN_BITS : sign | RNN_INF_BITS;
-  if (dtype == RNNLOSS_F64)
-    return bits;
+  if (__builtin_expect(field == l.field, 0)) return fraction != 0 ? RNN_NAN_BITS : sign | RNN_INF_BITS;
+  if (dtype == RNNLOSS_F64) return bits;
   if (field == 0) {
-    if (fraction == 0)
-      return sign;
+    if (fraction == 0) return sign;
     int top = 63 - __builtin_clzll(fraction); /* subnormal: its leading bit becomes the hidden one */
     return sign | (uint64_t)(l.least + top + 1023) << 52 | ((fraction << (52 - top)) & ((UINT64_C(1) << 52) - 1));
   }
@@ -169,8 +166,7 @@ RNN_INLINE uint64_t rnn_narrow(rnnloss_dtype dtype, uint64_t bits) {
   uint64_t infinity = (uint64_t)l.field << l.stored;
   if (__builtin_expect(field == 0x7FF, 0))
     return fraction != 0 ? infinity | UINT64_C(1) << (l.stored - 1) : sign | infinity;
-  if (dtype == RNNLOSS_F64)
-    return bits;
+  if (dtype == RNNLOSS_F64) return bits;
   int biased = (int)field - 1022 - l.least - l.stored; /* the exponent field in dtype, if that is at least 1 */
   if (biased < -l.stored)                              /* below half the smallest subnormal (F64's own too) */
     return sign;

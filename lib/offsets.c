@@ -79,8 +79,7 @@ static bool deviation(const rnnloss_terms *t, size_t neuron, const uint64_t *q1,
 static rnnloss_status offset_exact(rnnloss_terms *t, const uint64_t *words, bool negative,
                                    const struct rnn_approx *near, double *c) {
   struct rnn_offset_plan *p = &t->plan;
-  if (!p->exact)
-    plan_exact(t);
+  if (!p->exact) plan_exact(t);
   rnn_big_set_words(&t->t1, words, t->words + 2, t->exponent, negative);
   rnn_big_mul(&t->t2, &p->k, &t->t1);
   rnn_big_add(&t->t1, &t->t2, &p->l, -1);
@@ -101,25 +100,21 @@ static rnnloss_status offsets(rnnloss_terms *t, size_t first, size_t n, double *
     bool negative = deviation(t, first + i, q1, words);
     struct rnn_approx s = rnn_approx_words(words, t->words + 2, t->exponent, negative);
     struct rnn_approx near = rnn_approx_add(rnn_approx_mul(t->plan.alpha, s), t->plan.beta);
-    if (rnn_approx_round(&near, &c[i]))
-      continue;
+    if (rnn_approx_round(&near, &c[i])) continue;
     rnnloss_status status = offset_exact(t, words, negative, &near, &c[i]);
-    if (status != RNNLOSS_OK)
-      return status;
+    if (status != RNNLOSS_OK) return status;
   }
   return RNNLOSS_OK;
 }
 
 rnnloss_status rnnloss_terms_offsets(rnnloss_terms *t, bool sd, bool cv, size_t first, size_t n, double *c) {
-  if (t == NULL || t->phase != RNN_DONE || (c == NULL && n > 0))
-    return RNNLOSS_E_ARGUMENT;
+  if (t == NULL || t->phase != RNN_DONE || (c == NULL && n > 0)) return RNNLOSS_E_ARGUMENT;
   if (t->problem.rates != NULL && (first > t->problem.rates->neurons || n > t->problem.rates->neurons - first))
     return RNNLOSS_E_ARGUMENT;
   double lambda_sd = sd ? t->problem.lambda[RNNLOSS_FR_SD] : 0, lambda_cv = cv ? t->problem.lambda[RNNLOSS_FR_CV] : 0;
   bool wanted = !rnn_is_zero(lambda_sd) || !rnn_is_zero(lambda_cv);
   if (!wanted || !t->rates_finite || t->d.sign == 0) {
-    for (size_t i = 0; i < n; i++)
-      c[i] = wanted && !t->rates_finite ? rnn_double_of(RNN_NAN_BITS) : 0;
+    for (size_t i = 0; i < n; i++) c[i] = wanted && !t->rates_finite ? rnn_double_of(RNN_NAN_BITS) : 0;
     return RNNLOSS_OK;
   }
   if (!t->plan.ready || rnn_bits_of(t->plan.sd) != rnn_bits_of(lambda_sd) ||

@@ -11,21 +11,17 @@ static size_t limbs_for(rnnloss_dtype dtype) {
 }
 
 size_t rnnloss_rates_size(rnnloss_dtype dtype, size_t neurons) {
-  if (!rnn_dtype_known(dtype) || neurons == 0 || neurons > RNNLOSS_MAX_NEURONS)
-    return 0;
+  if (!rnn_dtype_known(dtype) || neurons == 0 || neurons > RNNLOSS_MAX_NEURONS) return 0;
   size_t each = limbs_for(dtype) * sizeof(int64_t);
   return neurons <= SIZE_MAX / each ? neurons * each : 0;
 }
 
 rnnloss_status rnnloss_rates_begin(rnnloss_rates *rates, rnnloss_dtype dtype, size_t neurons, void *memory,
                                    size_t size) {
-  if (rates == NULL || memory == NULL || !rnn_dtype_known(dtype) || neurons == 0)
-    return RNNLOSS_E_ARGUMENT;
+  if (rates == NULL || memory == NULL || !rnn_dtype_known(dtype) || neurons == 0) return RNNLOSS_E_ARGUMENT;
   size_t needed = rnnloss_rates_size(dtype, neurons);
-  if (needed == 0)
-    return RNNLOSS_E_LIMIT;
-  if (size < needed)
-    return RNNLOSS_E_ARGUMENT;
+  if (needed == 0) return RNNLOSS_E_LIMIT;
+  if (size < needed) return RNNLOSS_E_ARGUMENT;
   *rates = (rnnloss_rates){.limb = memory, .neurons = neurons, .limbs = limbs_for(dtype)};
   return RNNLOSS_OK;
 }
@@ -49,8 +45,8 @@ static void add_rows(rnnloss_rates *rates, rnnloss_dtype dtype, const unsigned c
 
 #define BLOCK 4096 /* elements that stay in the first cache between their two uses */
 
-rnnloss_status rnnloss_rates_add(rnnloss_rates *rates, rnnloss_square *squares, rnnloss_bins *bins,
-                                 rnnloss_dtype dtype, const void *x, size_t n) {
+rnnloss_status rnnloss_rates_add(rnnloss_rates *rates, rnnloss_square *squares, rnnloss_bins *bins, rnnloss_dtype dtype,
+                                 const void *x, size_t n) {
   if (rates == NULL || !rnn_dtype_known(dtype) || (x == NULL && n > 0) || !width_known(rates) ||
       rates->limbs < limbs_for(dtype) || rates->neurons == 0)
     return RNNLOSS_E_ARGUMENT;
@@ -62,8 +58,7 @@ rnnloss_status rnnloss_rates_add(rnnloss_rates *rates, rnnloss_square *squares, 
     if (rates->count < rates->neurons && part > rates->neurons - rates->count)
       part = (size_t)(rates->neurons - rates->count);
     add_rows(rates, dtype, at, part);
-    if (squares != NULL)
-      rnn_squares_add(squares, bins, dtype, at, part, n);
+    if (squares != NULL) rnn_squares_add(squares, bins, dtype, at, part, n);
     at += part * rnn_width(dtype);
     n -= part;
   }
@@ -71,10 +66,8 @@ rnnloss_status rnnloss_rates_add(rnnloss_rates *rates, rnnloss_square *squares, 
 }
 
 void rnnloss_rates_settle(rnnloss_rates *rates, size_t first, size_t n) {
-  if (rates == NULL || first >= rates->neurons || !width_known(rates))
-    return;
-  if (n > rates->neurons - first)
-    n = rates->neurons - first;
+  if (rates == NULL || first >= rates->neurons || !width_known(rates)) return;
+  if (n > rates->neurons - first) n = rates->neurons - first;
   int64_t *limb = rates->limb + first * rates->limbs;
   for (size_t i = first; i < first + n; i++, limb += rates->limbs) {
     if (i < rates->count)
@@ -88,10 +81,8 @@ rnnloss_status rnnloss_rates_merge(rnnloss_rates *rates, rnnloss_rates *other) {
   if (rates == NULL || other == NULL || rates == other || rates->neurons != other->neurons ||
       rates->limbs != other->limbs || !width_known(rates) || rates->neurons == 0)
     return RNNLOSS_E_ARGUMENT;
-  if (rates->count % rates->neurons != 0 || other->count % rates->neurons != 0)
-    return RNNLOSS_E_MISSING;
-  if (!rnn_count_fits(rates->count, other->count))
-    return RNNLOSS_E_LIMIT;
+  if (rates->count % rates->neurons != 0 || other->count % rates->neurons != 0) return RNNLOSS_E_MISSING;
+  if (!rnn_count_fits(rates->count, other->count)) return RNNLOSS_E_LIMIT;
   rnnloss_rates_settle(rates, 0, rates->neurons);
   rnnloss_rates_settle(other, 0, other->neurons);
   for (size_t i = 0; i < rates->neurons * rates->limbs; i++)

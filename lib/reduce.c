@@ -5,8 +5,7 @@
 #define BLOCK ((size_t)1 << 16)
 
 void rnnloss_square_begin(rnnloss_square *sum) {
-  if (sum != NULL)
-    memset(sum, 0, sizeof *sum);
+  if (sum != NULL) memset(sum, 0, sizeof *sum);
 }
 
 static bool use_bins(const rnnloss_bins *bins, const rnnloss_square *sum, size_t n) {
@@ -65,10 +64,8 @@ void rnn_squares_add(rnnloss_square *sum, rnnloss_bins *bins, rnnloss_dtype dtyp
 
 rnnloss_status rnnloss_square_add(rnnloss_square *sum, rnnloss_bins *bins, rnnloss_dtype dtype, const void *x,
                                   size_t n) {
-  if (sum == NULL || !rnn_dtype_known(dtype) || (x == NULL && n > 0))
-    return RNNLOSS_E_ARGUMENT;
-  if (!rnn_count_fits(sum->count, n))
-    return RNNLOSS_E_LIMIT;
+  if (sum == NULL || !rnn_dtype_known(dtype) || (x == NULL && n > 0)) return RNNLOSS_E_ARGUMENT;
+  if (!rnn_count_fits(sum->count, n)) return RNNLOSS_E_LIMIT;
   rnn_squares_add(sum, bins, dtype, x, n, n);
   return RNNLOSS_OK;
 }
@@ -107,16 +104,14 @@ static void add_widened(rnnloss_square *sum, rnnloss_bins *bins, bool binned, rn
                                             part, &sum->nonfinite);
     done += part;
   }
-  if (!binned)
-    differences_direct(sum, p, t, n);
+  if (!binned) differences_direct(sum, p, t, n);
 }
 
 rnnloss_status rnnloss_square_add_difference(rnnloss_square *sum, rnnloss_bins *bins, rnnloss_dtype a_dtype,
                                              const void *a, rnnloss_dtype b_dtype, const void *b, size_t n) {
   if (sum == NULL || !rnn_dtype_known(a_dtype) || !rnn_dtype_known(b_dtype) || ((a == NULL || b == NULL) && n > 0))
     return RNNLOSS_E_ARGUMENT;
-  if (!rnn_count_fits(sum->count, n))
-    return RNNLOSS_E_LIMIT;
+  if (!rnn_count_fits(sum->count, n)) return RNNLOSS_E_LIMIT;
   bool binned = use_bins(bins, sum, n), same = binned && a_dtype == b_dtype;
   const unsigned char *x = a, *y = b;
   for (size_t left = n; left > 0;) {
@@ -136,19 +131,15 @@ rnnloss_status rnnloss_square_add_difference(rnnloss_square *sum, rnnloss_bins *
 }
 
 void rnnloss_square_settle(rnnloss_square *sum, rnnloss_bins *bins) {
-  if (bins != NULL)
-    rnn_bins_empty(bins);
-  if (sum == NULL)
-    return;
+  if (bins != NULL) rnn_bins_empty(bins);
+  if (sum == NULL) return;
   rnn_limbs_settle(sum->limb, RNNLOSS_SQUARE_LIMBS);
   sum->loose = 0;
 }
 
 rnnloss_status rnnloss_square_merge(rnnloss_square *sum, rnnloss_square *other) {
-  if (sum == NULL || other == NULL || sum == other)
-    return RNNLOSS_E_ARGUMENT;
-  if (!rnn_count_fits(sum->count, other->count))
-    return RNNLOSS_E_LIMIT;
+  if (sum == NULL || other == NULL || sum == other) return RNNLOSS_E_ARGUMENT;
+  if (!rnn_count_fits(sum->count, other->count)) return RNNLOSS_E_LIMIT;
   rnnloss_square_settle(sum, NULL);
   rnnloss_square_settle(other, NULL);
   for (size_t i = 0; i < RNNLOSS_SQUARE_LIMBS; i++)

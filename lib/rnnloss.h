@@ -63,7 +63,8 @@ typedef enum rnnloss_status {
   RNNLOSS_E_ARGUMENT,  /* a null pointer, an unknown dtype or term, memory too small */
   RNNLOSS_E_LAMBDA,    /* a lambda that is negative, infinite or NaN */
   RNNLOSS_E_MISSING,   /* an active term's sum is missing, empty, or ends within a row of neurons */
-  RNNLOSS_E_LIMIT,     /* more elements (2^53) or neurons (RNNLOSS_MAX_NEURONS) than are taken */
+  RNNLOSS_E_LIMIT,     /* more elements (2^53) or neurons (RNNLOSS_MAX_NEURONS) than are taken, or limbs (filled by
+                        * the caller) that no sum of so many elements has */
   RNNLOSS_E_UNDEFINED, /* fr_cv at mu = 0 */
   RNNLOSS_E_OVERFLOW,  /* finite input whose value, or coefficient, lies beyond the largest double */
   RNNLOSS_E_INTERNAL   /* a bound proved in the library does not hold: please report it */
@@ -120,11 +121,11 @@ typedef struct rnnloss_tensor_info {
 RNNLOSS_API const rnnloss_term_info *rnnloss_term_describe(rnnloss_term term);
 RNNLOSS_API const rnnloss_tensor_info *rnnloss_tensor_describe(rnnloss_tensor tensor);
 
-RNNLOSS_API const char *rnnloss_dtype_name(rnnloss_dtype dtype);  /* "F16", "BF16", "F32", "F64"; else NULL */
-RNNLOSS_API size_t rnnloss_dtype_size(rnnloss_dtype dtype);       /* bytes an element: 2, 2, 4, 8; else 0 */
-RNNLOSS_API const char *rnnloss_strerror(rnnloss_status status);  /* a short English phrase, never NULL */
-RNNLOSS_API const char *rnnloss_version(void);                    /* of the library that runs */
-RNNLOSS_API const char *rnnloss_kernel(void);                     /* name of the kernel variant in use: "portable" */
+RNNLOSS_API const char *rnnloss_dtype_name(rnnloss_dtype dtype); /* "F16", "BF16", "F32", "F64"; else NULL */
+RNNLOSS_API size_t rnnloss_dtype_size(rnnloss_dtype dtype);      /* bytes an element: 2, 2, 4, 8; else 0 */
+RNNLOSS_API const char *rnnloss_strerror(rnnloss_status status); /* a short English phrase, never NULL */
+RNNLOSS_API const char *rnnloss_version(void);                   /* of the library that runs */
+RNNLOSS_API const char *rnnloss_kernel(void);                    /* name of the kernel variant in use: "portable" */
 
 /* ---- Numbers ------------------------------------------------------------------------------- */
 
@@ -169,19 +170,19 @@ typedef struct rnnloss_rates {
   uint64_t loose; /* rows added since the form was canonical */
 } rnnloss_rates;
 
-/* Working memory that makes long sums fast; 64 KiB of it. It serves one sum at a time: used with
+/* Working memory that makes long sums fast; 72 KiB of it, touched as needed. It serves one sum at a time: used with
  * another, it first empties itself into the one before, which must still live (settle it first if
  * it won't). Optional everywhere: without one, sums are the same and long ones take longer. */
 typedef struct rnnloss_bins rnnloss_bins;
-RNNLOSS_API size_t rnnloss_bins_size(void);                      /* bytes that rnnloss_bins_begin needs */
+RNNLOSS_API size_t rnnloss_bins_size(void);                              /* bytes that rnnloss_bins_begin needs */
 RNNLOSS_API rnnloss_bins *rnnloss_bins_begin(void *memory, size_t size); /* NULL if size is too small */
 
 /* Makes *sum an empty sum. */
 RNNLOSS_API void rnnloss_square_begin(rnnloss_square *sum);
 
 /* Adds the squares of n elements at x. */
-RNNLOSS_API rnnloss_status rnnloss_square_add(rnnloss_square *sum, rnnloss_bins *bins, rnnloss_dtype dtype, const void *x,
-                                              size_t n);
+RNNLOSS_API rnnloss_status rnnloss_square_add(rnnloss_square *sum, rnnloss_bins *bins, rnnloss_dtype dtype,
+                                              const void *x, size_t n);
 
 /* Adds (a[i] - b[i])^2 for n elements; the dtypes of a and b may differ. */
 RNNLOSS_API rnnloss_status rnnloss_square_add_difference(rnnloss_square *sum, rnnloss_bins *bins, rnnloss_dtype a_dtype,
@@ -226,15 +227,15 @@ typedef struct rnnloss_problem {
 /* The values. With non-finite input a mean square is NaN if any addend is NaN, otherwise +Inf;
  * fr_sd, fr_cv and all c[n] are NaN. The total is NaN if any term is NaN, otherwise +Inf if any is. */
 typedef struct rnnloss_values {
-  unsigned active;                   /* bit k set: term k is active; others have only zeros below */
-  double loss;                       /* the total */
-  double term_loss[RNNLOSS_TERMS];   /* lambda included */
-  double unweighted[RNNLOSS_TERMS];  /* as if lambda were 1 */
+  unsigned active;                    /* bit k set: term k is active; others have only zeros below */
+  double loss;                        /* the total */
+  double term_loss[RNNLOSS_TERMS];    /* lambda included */
+  double unweighted[RNNLOSS_TERMS];   /* as if lambda were 1 */
   double scale[RNNLOSS_MEAN_SQUARES]; /* a = 2 lambda/count of the gradient; +Inf if beyond the largest double */
-  bool negative_mean;                /* mu < 0, where fr_cv is active: lowering fr_cv raises sigma */
+  bool negative_mean;                 /* mu < 0, where fr_cv is active: lowering fr_cv raises sigma */
 } rnnloss_values;
 
-/* An evaluation under way; about 64 KiB of the caller's memory. */
+/* An evaluation under way; about 30 KiB of the caller's memory. */
 typedef struct rnnloss_terms rnnloss_terms;
 RNNLOSS_API size_t rnnloss_terms_size(void);
 
@@ -245,8 +246,8 @@ RNNLOSS_API rnnloss_status rnnloss_terms_begin(void *memory, size_t size, const 
                                                rnnloss_terms **terms, rnnloss_term *culprit);
 
 /* Goes on with about so many neurons (0.1 to 1 us each); RNNLOSS_MORE until all is done, then
- * RNNLOSS_OK. RNNLOSS_E_UNDEFINED, _E_OVERFLOW: *culprit (may be NULL) is the term, or
- * RNNLOSS_TERMS if only the total overflows. */
+ * RNNLOSS_OK; an error is given again. RNNLOSS_E_UNDEFINED, _E_OVERFLOW, _E_LIMIT: *culprit (may be NULL) is the term,
+ * or RNNLOSS_TERMS if only the total overflows. */
 RNNLOSS_API rnnloss_status rnnloss_terms_step(rnnloss_terms *terms, size_t neurons, rnnloss_term *culprit);
 
 /* The values, once rnnloss_terms_step has returned RNNLOSS_OK. They live as long as *terms. */
@@ -256,7 +257,8 @@ RNNLOSS_API const rnnloss_values *rnnloss_terms_values(const rnnloss_terms *term
  * of fr_sd if sd, of fr_cv if cv, of their sum if both (each is rounded once, from the real
  * number; 0 where the term is not active or sigma = 0). RNNLOSS_E_OVERFLOW if one lies beyond the
  * largest double. Changes *terms (its working memory). */
-RNNLOSS_API rnnloss_status rnnloss_terms_offsets(rnnloss_terms *terms, bool sd, bool cv, size_t first, size_t n, double *c);
+RNNLOSS_API rnnloss_status rnnloss_terms_offsets(rnnloss_terms *terms, bool sd, bool cv, size_t first, size_t n,
+                                                 double *c);
 
 /* ---- Gradient: x -> a x + c[n] ------------------------------------------------------------- */
 
@@ -273,8 +275,8 @@ typedef struct rnnloss_affine {
 /* Gradient of elements [first, first + n) of a tensor, whose own values are at x (may be NULL
  * unless scaled); n elements of out_dtype to out. x and out may be the same memory if the dtypes
  * are equal, else they must not overlap. */
-RNNLOSS_API rnnloss_status rnnloss_gradient(const rnnloss_affine *affine, uint64_t first, size_t n, rnnloss_dtype x_dtype,
-                                            const void *x, rnnloss_dtype out_dtype, void *out);
+RNNLOSS_API rnnloss_status rnnloss_gradient(const rnnloss_affine *affine, uint64_t first, size_t n,
+                                            rnnloss_dtype x_dtype, const void *x, rnnloss_dtype out_dtype, void *out);
 
 /* Gradient of mse: a (pred - target), the difference rounded to binary64, then the product, then
  * once to the dtype; negated before the last rounding if of_target. */

@@ -6,8 +6,7 @@ size_t rnnloss_terms_size(void) {
 }
 
 static rnnloss_status check_square(const rnnloss_square *sum) {
-  if (sum == NULL || sum->count == 0)
-    return RNNLOSS_E_MISSING;
+  if (sum == NULL || sum->count == 0) return RNNLOSS_E_MISSING;
   return sum->count < (uint64_t)1 << 53 ? RNNLOSS_OK : RNNLOSS_E_LIMIT;
 }
 
@@ -15,10 +14,8 @@ static rnnloss_status check_rates(const rnnloss_rates *rates) {
   if (rates == NULL || rates->limb == NULL || rates->neurons == 0 || rates->count == 0 ||
       rates->count % rates->neurons != 0)
     return RNNLOSS_E_MISSING;
-  if (rates->limbs != RNNLOSS_NARROW_LIMBS && rates->limbs != RNNLOSS_WIDE_LIMBS)
-    return RNNLOSS_E_ARGUMENT;
-  if (rates->count >= (uint64_t)1 << 53 || rates->neurons > RNNLOSS_MAX_NEURONS)
-    return RNNLOSS_E_LIMIT;
+  if (rates->limbs != RNNLOSS_NARROW_LIMBS && rates->limbs != RNNLOSS_WIDE_LIMBS) return RNNLOSS_E_ARGUMENT;
+  if (rates->count >= (uint64_t)1 << 53 || rates->neurons > RNNLOSS_MAX_NEURONS) return RNNLOSS_E_LIMIT;
   return RNNLOSS_OK;
 }
 
@@ -31,8 +28,7 @@ static rnnloss_status settle_square(rnnloss_square *sum) {
 }
 
 static rnnloss_status check_term(const rnnloss_problem *problem, int term) {
-  if (rnn_is_zero(problem->lambda[term]))
-    return RNNLOSS_OK;
+  if (rnn_is_zero(problem->lambda[term])) return RNNLOSS_OK;
   if (rnn_bits_of(problem->lambda[term]) >= RNN_INF_BITS) /* with the sign bit, too */
     return RNNLOSS_E_LAMBDA;
   return term < RNNLOSS_MEAN_SQUARES ? check_square(problem->square[term]) : check_rates(problem->rates);
@@ -48,16 +44,14 @@ rnnloss_status rnnloss_terms_begin(void *memory, size_t size, const rnnloss_prob
       if (status == RNNLOSS_OK && pass == 1 && k < RNNLOSS_MEAN_SQUARES && !rnn_is_zero(problem->lambda[k]))
         status = settle_square(problem->square[k]);
       if (status != RNNLOSS_OK) {
-        if (culprit != NULL)
-          *culprit = (rnnloss_term)k;
+        if (culprit != NULL) *culprit = (rnnloss_term)k;
         return status;
       }
     }
   rnnloss_terms *t = memory;
   t->problem = *problem;
   memset(&t->values, 0, sizeof t->values);
-  for (unsigned k = 0; k < RNNLOSS_TERMS; k++)
-    t->values.active |= (unsigned)!rnn_is_zero(problem->lambda[k]) << k;
+  for (unsigned k = 0; k < RNNLOSS_TERMS; k++) t->values.active |= (unsigned)!rnn_is_zero(problem->lambda[k]) << k;
   t->rates_active = (t->values.active >> RNNLOSS_FR_SD & 1) != 0 || (t->values.active >> RNNLOSS_FR_CV & 1) != 0;
   t->rates_finite = true;
   if (t->rates_active) {
@@ -86,10 +80,8 @@ static void widen_range(rnnloss_terms *t, const int64_t *limb, size_t limbs) {
     }
   /* -2^(32 i) has its magnitude's bit one limb above the last that differs from the fill. */
   size_t more = negative, high = limbs;
-  while (high > 0 && high + more > t->high && (limb[high - 1] & UINT32_MAX) == fill)
-    high--;
-  if (high + more > t->high)
-    t->high = high + more < limbs ? high + more : limbs;
+  while (high > 0 && high + more > t->high && (limb[high - 1] & UINT32_MAX) == fill) high--;
+  if (high + more > t->high) t->high = high + more < limbs ? high + more : limbs;
 }
 
 /* Settles neurons [next, end), adds them up, and finds which limbs are in use. */
@@ -99,8 +91,7 @@ static rnnloss_status gather(rnnloss_terms *t, size_t end) {
     int64_t *limb = r->limb + t->next * r->limbs;
     rnn_limbs_settle(limb, r->limbs);
     int64_t top = limb[r->limbs - 1];
-    if (top >= RNN_TOP_MAX || top <= -RNN_TOP_MAX)
-      return RNNLOSS_E_LIMIT;
+    if (top >= RNN_TOP_MAX || top <= -RNN_TOP_MAX) return RNNLOSS_E_LIMIT;
     widen_range(t, limb, r->limbs);
     for (size_t i = 0; i < r->limbs; i++) /* at most 2^26 numbers below 2^32 */
       t->q1_limb[i] += limb[i];
@@ -136,8 +127,7 @@ static rnnloss_status squared(rnnloss_terms *t) {
   int origin = r->limbs == RNNLOSS_NARROW_LIMBS ? RNN_NARROW_ORIGIN : RNN_WIDE_ORIGIN;
   rnn_limbs_settle(t->q1_limb, r->limbs);
   int64_t top = t->q1_limb[r->limbs - 1];
-  if (top >= RNN_TOP_MAX || top <= -RNN_TOP_MAX)
-    return RNNLOSS_E_LIMIT;
+  if (top >= RNN_TOP_MAX || top <= -RNN_TOP_MAX) return RNNLOSS_E_LIMIT;
   rnn_big_set_limbs(&t->q1, t->q1_limb, r->limbs, -origin);
   rnn_big_set_words(&t->t1, t->q2_word, 2 * t->words + 1, 2 * t->exponent, false);
   rnn_big_mul_u64(&t->t2, &t->t1, r->neurons);
@@ -165,8 +155,7 @@ static rnnloss_status slice(rnnloss_terms *t, size_t *budget) {
   *budget -= end - t->next;
   if (t->phase == RNN_GATHER) {
     status = gather(t, end);
-    if (status == RNNLOSS_OK && end == neurons)
-      gathered(t);
+    if (status == RNNLOSS_OK && end == neurons) gathered(t);
   } else {
     square(t, end);
     if (end == neurons) {
@@ -181,13 +170,11 @@ static rnnloss_status slice(rnnloss_terms *t, size_t *budget) {
 }
 
 rnnloss_status rnnloss_terms_step(rnnloss_terms *t, size_t neurons, rnnloss_term *culprit) {
-  if (t == NULL)
-    return RNNLOSS_E_ARGUMENT;
+  if (t == NULL) return RNNLOSS_E_ARGUMENT;
   size_t budget = neurons != 0 ? neurons : 1;
   rnnloss_status status = RNNLOSS_OK;
   while (status == RNNLOSS_OK && (t->phase == RNN_GATHER || t->phase == RNN_SQUARE)) {
-    if (budget == 0)
-      return RNNLOSS_MORE;
+    if (budget == 0) return RNNLOSS_MORE;
     status = slice(t, &budget);
   }
   if (t->phase == RNN_VALUES) {
@@ -198,10 +185,8 @@ rnnloss_status rnnloss_terms_step(rnnloss_terms *t, size_t neurons, rnnloss_term
     else
       fail(t, status, term);
   }
-  if (t->phase != RNN_FAILED)
-    return RNNLOSS_OK;
-  if (culprit != NULL)
-    *culprit = t->culprit;
+  if (t->phase != RNN_FAILED) return RNNLOSS_OK;
+  if (culprit != NULL) *culprit = t->culprit;
   return t->failure;
 }
 

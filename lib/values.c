@@ -15,8 +15,7 @@ static void square_sum(struct rnn_big *out, const rnnloss_square *sum) {
 static rnnloss_status mean_square(rnnloss_terms *t, double lambda, uint64_t count, double *out) {
   struct rnn_approx near = rnn_approx_mul(rnn_approx_double(lambda), rnn_approx_big(&t->t1));
   near = rnn_approx_div(near, rnn_approx_u64(count));
-  if (rnn_approx_round(&near, out))
-    return RNNLOSS_OK;
+  if (rnn_approx_round(&near, out)) return RNNLOSS_OK;
   rnn_big_set_double(&t->t4, lambda);
   rnn_big_mul(&t->t2, &t->t1, &t->t4);
   rnn_big_set(&t->t3, count);
@@ -49,8 +48,7 @@ static rnnloss_status mean_square_term(rnnloss_terms *t, int term) {
 static rnnloss_status root_value(rnnloss_terms *t, double lambda, double *out) {
   struct rnn_approx near = rnn_approx_mul(rnn_approx_double(lambda), t->root_d);
   near = rnn_approx_div(near, rnn_approx_big(&t->t1));
-  if (rnn_approx_round(&near, out))
-    return RNNLOSS_OK;
+  if (rnn_approx_round(&near, out)) return RNNLOSS_OK;
   rnn_big_set_double(&t->t4, lambda);
   rnn_big_mul(&t->t2, &t->t4, &t->t4);
   rnn_big_mul(&t->t3, &t->t2, &t->d);
@@ -68,8 +66,7 @@ static rnnloss_status rate_term(rnnloss_terms *t, int term) {
   if (term == RNNLOSS_FR_SD) {
     rnn_big_set(&t->t1, t->problem.rates->count);
   } else {
-    if (t->q1.sign == 0)
-      return RNNLOSS_E_UNDEFINED;
+    if (t->q1.sign == 0) return RNNLOSS_E_UNDEFINED;
     t->values.negative_mean = t->q1.sign < 0;
     rnn_big_copy(&t->t1, &t->q1);
   }
@@ -82,8 +79,7 @@ static rnnloss_status rate_term(rnnloss_terms *t, int term) {
 static struct rnn_approx total_near(rnnloss_terms *t) {
   struct rnn_approx sum = {0};
   for (int k = 0; k < RNNLOSS_TERMS; k++) {
-    if (!is_active(t, k))
-      continue;
+    if (!is_active(t, k)) continue;
     struct rnn_approx term = rnn_approx_double(t->problem.lambda[k]);
     if (k < RNNLOSS_MEAN_SQUARES) {
       square_sum(&t->t1, t->problem.square[k]);
@@ -103,8 +99,7 @@ static void total_rational(rnnloss_terms *t) {
   rnn_big_set(&t->t1, 0);
   rnn_big_set(&t->t2, 1);
   for (int k = 0; k < RNNLOSS_MEAN_SQUARES; k++) {
-    if (!is_active(t, k))
-      continue;
+    if (!is_active(t, k)) continue;
     uint64_t count = t->problem.square[k]->count;
     square_sum(&t->t3, t->problem.square[k]);
     rnn_big_mul(&t->t4, &t->t3, &t->t2);
@@ -147,13 +142,11 @@ static int total_irrational(rnnloss_terms *t) {
 
 static rnnloss_status total(rnnloss_terms *t) {
   struct rnn_approx near = total_near(t);
-  if (rnn_approx_round(&near, &t->values.loss))
-    return RNNLOSS_OK;
+  if (rnn_approx_round(&near, &t->values.loss)) return RNNLOSS_OK;
   struct rnn_surd v = {.p = &t->t1, .r = &t->t2, .x = &t->t3};
   total_rational(t);
   rnn_big_set(&t->t3, 0);
-  if (t->rates_active)
-    v.sign = total_irrational(t);
+  if (t->rates_active) v.sign = total_irrational(t);
   return rnn_finish(&v, rnn_approx_guess(&near), &t->scratch, &t->values.loss);
 }
 
@@ -161,27 +154,23 @@ static rnnloss_status total(rnnloss_terms *t) {
 static bool total_is_plain(rnnloss_terms *t) {
   unsigned terms = 0, nan = 0, infinite = 0;
   for (int k = 0; k < RNNLOSS_TERMS; k++) {
-    if (!is_active(t, k))
-      continue;
+    if (!is_active(t, k)) continue;
     uint64_t bits = rnn_bits_of(t->values.term_loss[k]);
     terms++;
     nan += bits == RNN_NAN_BITS;
     infinite += bits == RNN_INF_BITS;
     t->values.loss = t->values.term_loss[k];
   }
-  if (nan + infinite > 0)
-    t->values.loss = rnn_double_of(nan > 0 ? RNN_NAN_BITS : RNN_INF_BITS);
+  if (nan + infinite > 0) t->values.loss = rnn_double_of(nan > 0 ? RNN_NAN_BITS : RNN_INF_BITS);
   return terms <= 1 || nan + infinite > 0;
 }
 
 static rnnloss_status values(rnnloss_terms *t, rnnloss_term *culprit) {
   for (int k = 0; k < RNNLOSS_TERMS; k++) {
-    if (!is_active(t, k))
-      continue;
+    if (!is_active(t, k)) continue;
     rnnloss_status status = k < RNNLOSS_MEAN_SQUARES ? mean_square_term(t, k) : rate_term(t, k);
     *culprit = (rnnloss_term)k;
-    if (status != RNNLOSS_OK)
-      return status;
+    if (status != RNNLOSS_OK) return status;
   }
   *culprit = (rnnloss_term)RNNLOSS_TERMS;
   return total_is_plain(t) ? RNNLOSS_OK : total(t);

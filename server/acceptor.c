@@ -77,7 +77,7 @@ static bool accept_some(struct acceptor *acceptor, int listening) {
   return true;
 }
 
-static void tick(struct acceptor *acceptor) {
+static void tick_if_due(struct acceptor *acceptor) {
   uint64_t now = clock_ns();
   if (now - acceptor->ticked_ns < (uint64_t)TICK_MS * 1000000) return;
   acceptor->ticked_ns = now;
@@ -101,19 +101,19 @@ static void *accept_all(void *argument) {
     for (size_t i = 1; i <= acceptor->listener_count; i++) {
       if ((all || wanted[i].revents) && !accept_some(acceptor, wanted[i].fd)) exhausted = true;
     }
-    tick(acceptor);
+    tick_if_due(acceptor);
     if (stopping) return NULL; /* those whose connection the kernel had made were taken still */
   }
 }
 
 struct acceptor *acceptor_start(const struct listener *listeners, size_t count, acceptor_taker *take,
-                                acceptor_ticker *tick_taker, void *context) {
+                                acceptor_ticker *tick, void *context) {
   struct acceptor *acceptor = memory_allocate(sizeof *acceptor);
   if (!acceptor) return NULL;
   *acceptor = (struct acceptor){.listeners = listeners,
                                 .listener_count = count,
                                 .take = take,
-                                .tick = tick_taker,
+                                .tick = tick,
                                 .context = context,
                                 .wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
   if (acceptor->wake >= 0 && thread_start(&acceptor->thread, STACK_BYTES, accept_all, acceptor)) return acceptor;

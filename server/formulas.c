@@ -44,6 +44,13 @@
       OVER(NUMBER("1"), COUNT("hid")) SUM(I("n")) MEAN_N THEN SIGMA O("=")                                             \
           ROOT(OVER(NUMBER("1"), COUNT("hid")) SUM(I("n")) SUP(IN_PARENTHESES(DEVIATION), TWO))
 
+#define FR_SD I("L") O("=") LAMBDA("fr_sd") SIGMA
+#define FR_CV I("L") O("=") LAMBDA("fr_cv") OVER(SIGMA, MU)
+#define FR_SD_GRADIENT                                                                                                 \
+  DERIVATIVE(AT_BTN("fr")) OVER(LAMBDA("fr_sd") IN_PARENTHESES(DEVIATION), SIGMA COUNT("hid") BATCH_TIME)
+#define FR_CV_SLOPE O("[") OVER(DEVIATION, SIGMA MU) O("&#x2212;") OVER(SIGMA, SUP(MU, TWO)) O("]")
+#define FR_CV_GRADIENT DERIVATIVE(AT_BTN("fr")) OVER(LAMBDA("fr_cv"), COUNT("hid") BATCH_TIME) ROW(FR_CV_SLOPE)
+
 static const char *const of_mse[] = {
     "The gradient of target is the negative of that of pred; it is given only when asked for by wrt.",
     "For a 0/1 trial mask send mask*pred and mask*target: the denominator still counts all elements; for a mean over "
@@ -77,12 +84,6 @@ const struct formula formulas[RNNLOSS_TERMS] = {
     [RNNLOSS_OUT] = {WEIGHT_TERM("out", COUNT("out") COUNT("hid")), of_out},
     [RNNLOSS_FR] = {MEAN_SQUARE("fr", BATCH_TIME COUNT("hid"), BTN, AT_BTN("fr")),
                     MEAN_SQUARE_GRADIENT("fr", BATCH_TIME COUNT("hid"), AT_BTN("fr"), AT_BTN("fr")), of_fr},
-    [RNNLOSS_FR_SD] = {MATH(I("L") O("=") LAMBDA("fr_sd") SIGMA DEFINITIONS),
-                       MATH(DERIVATIVE(AT_BTN("fr"))
-                                OVER(LAMBDA("fr_sd") IN_PARENTHESES(DEVIATION), SIGMA COUNT("hid") BATCH_TIME)),
-                       of_fr_sd},
-    [RNNLOSS_FR_CV] = {MATH(I("L") O("=") LAMBDA("fr_cv") OVER(SIGMA, MU) DEFINITIONS),
-                       MATH(DERIVATIVE(AT_BTN("fr")) OVER(LAMBDA("fr_cv"), COUNT("hid") BATCH_TIME)
-                                ROW(O("[") OVER(DEVIATION, SIGMA MU) O("&#x2212;") OVER(SIGMA, SUP(MU, TWO)) O("]"))),
-                       of_fr_cv},
+    [RNNLOSS_FR_SD] = {MATH(FR_SD DEFINITIONS), MATH(FR_SD_GRADIENT), of_fr_sd},
+    [RNNLOSS_FR_CV] = {MATH(FR_CV DEFINITIONS), MATH(FR_CV_GRADIENT), of_fr_cv},
 };

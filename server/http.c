@@ -19,7 +19,7 @@
 #define CONNECTION_LIMIT (1U << 20)          /* the library's own, never reached: it would stop without a word */
 #define IDLE_SECONDS 60U
 #define STACK_BYTES ((size_t)1 << 20)
-#define BLOCK_BYTES ((size_t)64 << 10) /* of an answer that is made while it is sent */
+#define BLOCK_BYTES ((size_t)128 << 10) /* of an answer that is made while it is sent */
 #define RETRY_SECONDS "1"
 #define SERVER_NAME "rnnlossd/" SERVER_VERSION
 
@@ -68,8 +68,10 @@ static struct MHD_Response *response_of_bytes(const char *bytes, size_t length) 
 static struct MHD_Response *response_of(struct exchange *exchange) {
   const struct answer *answer = &exchange->answer;
   if (!answer->body) return response_of_bytes(answer->bytes, answer->length);
+  /* A body of unknown length is read straight into the connection's memory, so it needs no block. */
   uint64_t length = answer->body->sized ? answer->body->length : MHD_SIZE_UNKNOWN;
-  return MHD_create_response_from_callback(length, BLOCK_BYTES, on_read, exchange, NULL);
+  size_t block = !answer->body->sized ? 1 : length < BLOCK_BYTES ? (size_t)length + 1 : BLOCK_BYTES;
+  return MHD_create_response_from_callback(length, block, on_read, exchange, NULL);
 }
 
 static bool add_headers(struct MHD_Response *response, const struct answer *answer, bool last) {
@@ -134,7 +136,7 @@ static enum MHD_Result on_header(void *context, enum MHD_ValueKind kind, const c
 
 static struct head read_head(const struct http *http, struct MHD_Connection *connection, const struct call *call,
                              const char *method, const char *version) {
-  struct head head;
+  struct head head = {0};
   struct head_reader reader = {.head = &head, .arena = &call->exchange->arena, .contiguous = http->contiguous};
   struct request_line line = {.method = method,
                               .target = call->exchange->target,

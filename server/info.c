@@ -107,6 +107,6 @@ enum step live_finish(struct exchange *exchange) {
 
 enum step ready_finish(struct exchange *exchange) {
   if (!atomic_load(&exchange->server->draining)) return answer_state(exchange, "ready");
-  problem_set(&exchange->problem, PROBLEM_DRAINING, NULL, "requests in flight are answered, new ones belong elsewhere");
+  problem_set(&exchange->problem, PROBLEM_DRAINING, "", "requests in flight are answered, new ones belong elsewhere");
   return STEP_FAILED;
 }

@@ -74,7 +74,7 @@ static bool number(struct json_tensor *reader, const char *text, size_t length) 
 /* "NaN", "Infinity", "-Infinity": whether they are taken is decided with the option nonfinite. */
 static bool nonfinite(struct json_tensor *reader) {
   static const char *const words[] = {"NaN", "Infinity", "-Infinity"};
-  static const double values[] = {NAN, INFINITY, -INFINITY};
+  static const double values[] = {(double)NAN, (double)INFINITY, -(double)INFINITY};
   struct tensor *tensor = tensor_of(reader);
   unsigned char *out = reader->stage + reader->staged;
   for (size_t i = 0; i < 3; i++) {

@@ -64,10 +64,12 @@ char *document_print(struct document *document, bool pretty, struct arena *arena
   if (!document || document->failed) return NULL;
   char *printed = pretty ? cJSON_Print(document->root) : cJSON_PrintUnformatted(document->root);
   if (!printed) return NULL;
-  *length = strlen(printed);
-  char *text = arena_text(arena, printed, *length);
+  struct text text = {.arena = arena};
+  text_string(&text, printed);
+  text_bytes(&text, "\n", sizeof "\n");
   cJSON_free(printed);
-  return text;
+  *length = text.length - 1;
+  return text.failed ? NULL : text.bytes;
 }
 
 void document_release(struct document *document) {

@@ -34,7 +34,7 @@ static const struct problem_row rows[PROBLEM_TYPES] = {
 };
 
 const char problem_prebuilt[] = "{\"type\":\"#overloaded\",\"title\":\"Out of memory for now\",\"status\":503,"
-                                "\"detail\":\"no memory could be had for this request; try again\",\"request_id\":\"\"}";
+                                "\"detail\":\"no memory could be had for this request; try again\",\"request_id\":\"\"}\n";
 
 const struct problem_row *problem_row(enum problem_type type) { return &rows[type < PROBLEM_TYPES ? type : 0]; }
 

@@ -230,7 +230,7 @@ void *document_array(struct document *document, void *node, const char *key);
 void document_string(struct document *document, void *node, const char *key, const char *value);
 void document_integer(struct document *document, void *node, const char *key, uint64_t value); /* below 2^53 */
 void document_boolean(struct document *document, void *node, const char *key, bool value);
-char *document_print(struct document *document, bool pretty, struct arena *arena, size_t *length); /* NULL: no memory */
+char *document_print(struct document *document, bool pretty, struct arena *arena, size_t *length); /* a line's end added; NULL: no memory */
 void document_release(struct document *document); /* NULL is fine */
 void document_setup(void);                        /* once, before threads: cJSON allocates by memory_allocate */
 

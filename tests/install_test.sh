@@ -47,7 +47,7 @@ flags() { PKG_CONFIG_PATH=$prefix/lib/pkgconfig pkg-config "$@" rnnloss | sed "s
 links() { # links LANGUAGE-COMPILER SOURCE [--static]: builds and runs it
   local compiler=$1 source=$2 static=${3:-}
   local -a words
-  read -ra words <<<"$(flags --cflags --libs $static)"
+  read -ra words <<<"$(flags --cflags --libs ${static:+"$static"})"
   [ -z "$static" ] || words=("${words[@]/-lrnnloss/-l:librnnloss.a}")
   "$compiler" -Wall -Wextra -Werror "$source" "${words[@]}" -o "$root/program"
   [ "$(LD_LIBRARY_PATH=$prefix/lib "$root/program")" = "$version 4" ]

@@ -41,6 +41,19 @@ class Daemon:
             sys.exit("readme_test: the daemon ended with status %d" % self.process.returncode)
 
 
+def furnish(folder, address):
+    """Makes the folder look like the repository's: what commands write stays out of that."""
+    for name in os.listdir(ROOT):
+        if not name.startswith(".") and name != "examples":
+            os.symlink(os.path.join(ROOT, name), os.path.join(folder, name))
+    os.mkdir(os.path.join(folder, "examples"))
+    for name in os.listdir(os.path.join(ROOT, "examples")):
+        source = os.path.join(ROOT, "examples", name)
+        if os.path.isfile(source):
+            with open(source, "rb") as old, open(os.path.join(folder, "examples", name), "wb") as new:
+                new.write(old.read().replace(ADDRESS.encode(), address.encode()))
+
+
 def run(command, address, folder):
     """(exit status, output) of a block of commands."""
     environment = dict(os.environ, LC_ALL="C.UTF-8", no_proxy="*")
@@ -89,9 +102,7 @@ def main():
         sys.exit(__doc__)
     passed = failed = 0
     with tempfile.TemporaryDirectory() as folder, Daemon() as daemon:
-        for name in os.listdir(ROOT):  # what commands write stays out of the repository
-            if not name.startswith("."):
-                os.symlink(os.path.join(ROOT, name), os.path.join(folder, name))
+        furnish(folder, daemon.address)
         for document in DOCUMENTS:
             good, bad = check(document, daemon.address, folder, write)
             if good + bad == 0:

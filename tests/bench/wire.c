@@ -292,8 +292,8 @@ static void print(const struct measured *rows, size_t n, bool json) {
 
 static int environment_number(const char *name, int standard, int most) {
   const char *text = getenv(name);
-  int number = text ? atoi(text) : standard;
-  return number < 1 ? 1 : number > most ? most : number;
+  long number = text ? strtol(text, NULL, 10) : standard;
+  return number < 1 ? 1 : number > most ? most : (int)number;
 }
 
 int main(int argc, char **argv) {

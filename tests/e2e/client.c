@@ -31,7 +31,7 @@ static size_t gather(char *bytes, size_t size, size_t count, void *context) {
     buffer->bytes = realloc(buffer->bytes, buffer->capacity);
     assert_non_null(buffer->bytes);
   }
-  memcpy(buffer->bytes + buffer->length, bytes, length);
+  if (length) memcpy(buffer->bytes + buffer->length, bytes, length);
   buffer->length += length;
   buffer->bytes[buffer->length] = '\0';
   return length;
@@ -190,13 +190,16 @@ static const cJSON *find(const cJSON *root, const char *path) {
   while (root && *path) {
     size_t length = strcspn(path, ".");
     snprintf(name, sizeof name, "%.*s", (int)length, path);
-    root = cJSON_IsArray(root) ? cJSON_GetArrayItem(root, atoi(name)) : cJSON_GetObjectItemCaseSensitive(root, name);
+    root = cJSON_IsArray(root) ? cJSON_GetArrayItem(root, (int)strtol(name, NULL, 10))
+                               : cJSON_GetObjectItemCaseSensitive(root, name);
     path += length + (path[length] == '.');
   }
   return root;
 }
 
-bool json_has(const cJSON *root, const char *path) { return find(root, path) != NULL; }
+bool json_has(const cJSON *root, const char *path) {
+  return find(root, path) != NULL;
+}
 
 const cJSON *json_at(const cJSON *root, const char *path) {
   const cJSON *node = find(root, path);

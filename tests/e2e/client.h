@@ -26,7 +26,7 @@ struct reply {
   long connects; /* new connections that were needed */
 };
 
-struct client; /* of one daemon */
+struct client;                                                            /* of one daemon */
 struct client *client_create(const char *address, const char *unix_path); /* unix_path NULL: TCP */
 void client_release(struct client *client);
 

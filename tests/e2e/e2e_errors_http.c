@@ -7,8 +7,7 @@
 #define SPACES_1K                                                                                                      \
   SPACES_64 SPACES_64 SPACES_64 SPACES_64 SPACES_64 SPACES_64 SPACES_64 SPACES_64 SPACES_64 SPACES_64 SPACES_64        \
       SPACES_64 SPACES_64 SPACES_64 SPACES_64 SPACES_64
-#define SPACES_10K                                                                                                     \
-  SPACES_1K SPACES_1K SPACES_1K SPACES_1K SPACES_1K SPACES_1K SPACES_1K SPACES_1K SPACES_1K SPACES_1K
+#define SPACES_10K SPACES_1K SPACES_1K SPACES_1K SPACES_1K SPACES_1K SPACES_1K SPACES_1K SPACES_1K SPACES_1K SPACES_1K
 
 static const struct error_row rows[] = {
     BARE("GET", "/nothing", 404, "not-found"),
@@ -18,7 +17,8 @@ static const struct error_row rows[] = {
     BARE("GET", "/LOSS", 404, "not-found"),
     POST("POST to nowhere", "/nothing", "application/json", NULL, NULL, "{}", 404, "not-found", NULL),
     POST("a NUL in the path", "/loss%00", "application/json", NULL, NULL, "{}", 400, "malformed-http", NULL),
-    POST("a NUL in the query", "/loss?gradients=none%00", "application/json", NULL, NULL, "{}", 400, "malformed-http", NULL),
+    POST("a NUL in the query", "/loss?gradients=none%00", "application/json", NULL, NULL, "{}", 400, "malformed-http",
+         NULL),
 
     BARE("GET", "/loss", 405, "method-not-allowed"),
     BARE("PUT", "/loss", 405, "method-not-allowed"),
@@ -35,7 +35,8 @@ static const struct error_row rows[] = {
     POST("problems ignore Accept", NULL, "application/json", NULL, SAFETENSORS, "{", 400, "malformed-json", NULL),
     POST("Content-Type: text/plain", NULL, "text/plain", NULL, NULL, "{}", 415, "unsupported-media-type",
          "application/json|safetensors"),
-    POST("Content-Type: application/jsonp", NULL, "application/jsonp", NULL, NULL, "{}", 415, "unsupported-media-type", NULL),
+    POST("Content-Type: application/jsonp", NULL, "application/jsonp", NULL, NULL, "{}", 415, "unsupported-media-type",
+         NULL),
     POST("Content-Encoding: gzip", NULL, "application/json", "Content-Encoding: gzip", NULL, "{}", 415,
          "unsupported-media-type", "identity"),
     POST("no Content-Type, no JSON", NULL, NULL, NULL, NULL, "pred=1", 400, "malformed-json", NULL),
@@ -68,4 +69,6 @@ static const struct error_row rows[] = {
      "{\"__metadata__\":{\"gradients\":\"none\"}}", 0, 422, "invalid-request", "/gradients", "query"},
 };
 
-int main(void) { return errors_run("errors: HTTP and query", rows, sizeof rows / sizeof *rows); }
+int main(void) {
+  return errors_run("errors: HTTP and query", rows, sizeof rows / sizeof *rows);
+}

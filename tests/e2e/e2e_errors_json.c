@@ -116,7 +116,8 @@ static const struct error_row rows[] = {
     JSON("{\"tensors\":{\"w_in\":[1,2]}}", 422, "invalid-shape", "/tensors/w_in*", "[2]"),
     JSON("{\"tensors\":{\"w_in\":[[[1,2]]]}}", 422, "invalid-shape", "/tensors/w_in*", "[1, 1, 2]"),
     JSON("{\"tensors\":{\"fr\":[[[[[[[[[1]]]]]]]]]}}", 422, "invalid-shape", "/tensors/fr*", NULL),
-    JSON("{\"tensors\":{\"fr\":{\"dtype\":\"F32\",\"shape\":[],\"data\":[1]}}}", 422, "invalid-shape", "/tensors/fr*", NULL),
+    JSON("{\"tensors\":{\"fr\":{\"dtype\":\"F32\",\"shape\":[],\"data\":[1]}}}", 422, "invalid-shape", "/tensors/fr*",
+         NULL),
     JSON("{\"tensors\":{\"fr\":[]}}", 422, "invalid-shape", "/tensors/fr*", NULL),
     JSON("{\"tensors\":{\"fr\":[[],[]]}}", 422, "invalid-shape", "/tensors/fr*", NULL),
     JSON("{\"tensors\":{\"fr\":{\"dtype\":\"F32\",\"shape\":[0,3],\"data\":[]}}}", 422, "invalid-shape", "/tensors/fr*",
@@ -134,14 +135,15 @@ static const struct error_row rows[] = {
 
     /* .. numbers beyond the dtype, or not finite */
     JSON("{\"tensors\":{\"fr\":[1e999]}}", 422, "invalid-data", "/tensors/fr*", "1e999"),
-    JSON("{\"tensors\":{\"fr\":{\"dtype\":\"F32\",\"shape\":[1],\"data\":[3.402823567797337e38]}}}", 422, "invalid-data",
-         "/tensors/fr*", "F32"),
-    JSON("{\"tensors\":{\"fr\":{\"data\":[3.402823567797337e38],\"shape\":[1],\"dtype\":\"F32\"}}}", 422, "invalid-data",
-         "/tensors/fr*", "F32"),
-    JSON("{\"tensors\":{\"fr\":{\"dtype\":\"F16\",\"shape\":[1],\"data\":[65520]}}}", 422, "invalid-data", "/tensors/fr*",
-         "F16"),
+    JSON("{\"tensors\":{\"fr\":{\"dtype\":\"F32\",\"shape\":[1],\"data\":[3.402823567797337e38]}}}", 422,
+         "invalid-data", "/tensors/fr*", "F32"),
+    JSON("{\"tensors\":{\"fr\":{\"data\":[3.402823567797337e38],\"shape\":[1],\"dtype\":\"F32\"}}}", 422,
+         "invalid-data", "/tensors/fr*", "F32"),
+    JSON("{\"tensors\":{\"fr\":{\"dtype\":\"F16\",\"shape\":[1],\"data\":[65520]}}}", 422, "invalid-data",
+         "/tensors/fr*", "F16"),
     JSON("{\"tensors\":{\"fr\":[1,\"NaN\"]}}", 422, NULL, "/tensors/fr*", NULL),
-    JSON(FR "{\"dtype\":\"F16\",\"shape\":[2,1],\"data_base64\":\"AAAAfA==\"}}}", 422, "non-finite", "/tensors/fr*", "[1, 0]"),
+    JSON(FR "{\"dtype\":\"F16\",\"shape\":[2,1],\"data_base64\":\"AAAAfA==\"}}}", 422, "non-finite", "/tensors/fr*",
+         "[1, 0]"),
     JSON("{\"tensors\":{\"fr\":{\"dtype\":\"F16\",\"shape\":[2],\"data_base64\":\"AAAAfg==\"}}}", 422, "non-finite",
          "/tensors/fr*", "[1]"),
     JSON("{\"nonfinite\":\"propagate\",\"tensors\":{\"fr\":[1,\"inf\"]}}", 422, NULL, "/tensors/fr*", NULL),
@@ -154,7 +156,10 @@ static const struct error_row rows[] = {
     JSON("{\"lambdas\":{\"lambda_fr\":1.7e308,\"lambda_in\":1.7e308},\"tensors\":{\"fr\":[1],\"w_in\":[[1]]},"
          "\"gradients\":\"none\"}",
          422, "overflow", NULL, NULL),
-    JSON("{\"lambdas\":{\"lambda_mse\":1.7e308},\"tensors\":{\"pred\":[1],\"target\":[1]}}", 422, "overflow", NULL, "mse"),
+    JSON("{\"lambdas\":{\"lambda_mse\":1.7e308},\"tensors\":{\"pred\":[1],\"target\":[1]}}", 422, "overflow", NULL,
+         "mse"),
 };
 
-int main(void) { return errors_run("errors: JSON", rows, sizeof rows / sizeof *rows); }
+int main(void) {
+  return errors_run("errors: JSON", rows, sizeof rows / sizeof *rows);
+}

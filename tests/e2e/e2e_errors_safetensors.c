@@ -7,7 +7,8 @@
 #define FR TENSOR("fr", "F32", "1,2", 0, 8)
 #define META(members) "{\"__metadata__\":{" members "}}"
 /* A body of bytes as they are: NULs can't be in it, which is why the length of the header is at least 2^56 + .. */
-#define RAW(text) {"raw: " text, NULL, NULL, SAFETENSORS, NULL, NULL, text, NO_DATA, 400, "malformed-safetensors", "", NULL}
+#define RAW(text)                                                                                                      \
+  { "raw: " text, NULL, NULL, SAFETENSORS, NULL, NULL, text, NO_DATA, 400, "malformed-safetensors", "", NULL }
 
 static const struct error_row rows[] = {
     /* 400: the bytes are not the format */
@@ -65,8 +66,8 @@ static const struct error_row rows[] = {
     TENSORS("{" TENSOR("fr", "F32", "1,1,1,1,1,1,1,1,1", 0, 4) "}", 4, 422, "invalid-shape", "/tensors/fr*", NULL),
     TENSORS("{" TENSOR("w_hid", "F32", "4", 0, 16) "}", 16, 422, "invalid-shape", "/tensors/w_hid*", "[4]"),
     TENSORS("{" TENSOR("fr", "F32", "1,101", 0, 404) "}", 404, 422, "invalid-shape", "/tensors/fr*", "101|100"),
-    TENSORS("{" TENSOR("pred", "F32", "2", 0, 8) "," TENSOR("target", "F32", "2,1", 8, 16) "}", 16, 422, "shape-mismatch",
-            "/tensors/*", "[2]|[2, 1]"),
+    TENSORS("{" TENSOR("pred", "F32", "2", 0, 8) "," TENSOR("target", "F32", "2,1", 8, 16) "}", 16, 422,
+            "shape-mismatch", "/tensors/*", "[2]|[2, 1]"),
     TENSORS("{" TENSOR("w_hid", "F32", "2,1", 0, 8) "}", 8, 422, "shape-mismatch", "/tensors/w_hid*", "[2, 1]"),
     TENSORS(META("\"lambda_mse\":\"1\""), 0, 422, "missing-tensor", "/tensors/pred", "lambda_mse"),
     TENSORS(META("\"lambda_mse\":\"one\""), 0, 422, "invalid-lambda", "/lambdas/lambda_mse", "one"),
@@ -88,4 +89,6 @@ static const struct error_row rows[] = {
     TENSORS("{\"__metadata__\":{\"lambda_fr_cv\":\"1\"}," FR "}", 8, 422, "undefined", NULL, "fr_cv"),
 };
 
-int main(void) { return errors_run("errors: safetensors", rows, sizeof rows / sizeof *rows); }
+int main(void) {
+  return errors_run("errors: safetensors", rows, sizeof rows / sizeof *rows);
+}

@@ -41,11 +41,13 @@ static const struct error_row rows[] = {
     OBJECT("\"dtype\":\"F32\",\"shape\":[1],\"data\":\"1\"", NULL, "/tensors/fr/data*", NULL),
     OBJECT("\"dtype\":\"F32\",\"shape\":[1],\"data\":{}", NULL, "/tensors/fr/data*", NULL),
 
-    OBJECT("\"dtype\":\"F32\",\"shape\":[2],\"data_base64\":\"AAAAAA==\"", "invalid-data", "/tensors/fr/data_base64", "[2]"),
-    OBJECT("\"dtype\":\"F32\",\"shape\":[1],\"data_base64\":\"AAAAAAAAAAA=\"", "invalid-data", "/tensors/fr/data_base64",
-           "[1]"),
+    OBJECT("\"dtype\":\"F32\",\"shape\":[2],\"data_base64\":\"AAAAAA==\"", "invalid-data", "/tensors/fr/data_base64",
+           "[2]"),
+    OBJECT("\"dtype\":\"F32\",\"shape\":[1],\"data_base64\":\"AAAAAAAAAAA=\"", "invalid-data",
+           "/tensors/fr/data_base64", "[1]"),
     OBJECT("\"dtype\":\"F32\",\"shape\":[1],\"data_base64\":\"\"", "invalid-data", "/tensors/fr/data_base64", NULL),
-    OBJECT("\"dtype\":\"F32\",\"shape\":[1],\"data_base64\":\"AAAAAA\"", "invalid-data", "/tensors/fr/data_base64", "base64"),
+    OBJECT("\"dtype\":\"F32\",\"shape\":[1],\"data_base64\":\"AAAAAA\"", "invalid-data", "/tensors/fr/data_base64",
+           "base64"),
     OBJECT("\"dtype\":\"F32\",\"shape\":[1],\"data_base64\":\"AAAAAA=\"", "invalid-data", "/tensors/fr/data_base64",
            "base64"),
     OBJECT("\"dtype\":\"F32\",\"shape\":[1],\"data_base64\":\"AAAAA-==\"", "invalid-data", "/tensors/fr/data_base64",
@@ -54,12 +56,14 @@ static const struct error_row rows[] = {
            "base64"),
     OBJECT("\"dtype\":\"F32\",\"shape\":[1],\"data_base64\":\"AAAA\\nAA==\"", "invalid-data", "/tensors/fr/data_base64",
            "base64"),
-    OBJECT("\"dtype\":\"F32\",\"shape\":[1],\"data_base64\":\"AAAAAA==AAAA\"", "invalid-data", "/tensors/fr/data_base64",
-           "base64"),
+    OBJECT("\"dtype\":\"F32\",\"shape\":[1],\"data_base64\":\"AAAAAA==AAAA\"", "invalid-data",
+           "/tensors/fr/data_base64", "base64"),
     OBJECT("\"dtype\":\"F32\",\"shape\":[1],\"data_base64\":\"AA=AAA==\"", "invalid-data", "/tensors/fr/data_base64",
            "base64"),
     OBJECT("\"dtype\":\"F32\",\"shape\":[1],\"data_base64\":1", NULL, "/tensors/fr/data_base64", NULL),
     OBJECT("\"dtype\":\"F32\",\"shape\":[1],\"data_base64\":[1]", NULL, "/tensors/fr/data_base64", NULL),
 };
 
-int main(void) { return errors_run("errors: tensor objects", rows, sizeof rows / sizeof *rows); }
+int main(void) {
+  return errors_run("errors: tensor objects", rows, sizeof rows / sizeof *rows);
+}

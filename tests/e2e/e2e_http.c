@@ -75,14 +75,21 @@ static void test_request_id(void **state) {
   assert_string_not_equal(reply_header(&reply, "X-Request-Id"), first);
   reply_release(&reply);
   static const char *const insane[] = {
-      "X-Request-Id: a b", "X-Request-Id: a\"b", "X-Request-Id: <script>", "X-Request-Id: \xc3\xa4", "X-Request-Id;",
-      "X-Request-Id: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
-      "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"};
+      "X-Request-Id: a b",
+      "X-Request-Id: a\"b",
+      "X-Request-Id: <script>",
+      "X-Request-Id: \xc3\xa4",
+      "X-Request-Id;",
+      "X-Request-Id: "
+      "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+      "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+      "aaaaaa"};
   for (size_t i = 0; i < sizeof insane / sizeof *insane; i++) {
     reply = with_header(insane[i]);
     const char *id = reply_header(&reply, "X-Request-Id");
     assert_non_null(id);
-    if (strlen(id) < 8 || strlen(id) > 72 || strpbrk(id, " \"<\xc3") || strstr(id, "aaaa")) fail_msg("%s -> %s", insane[i], id);
+    if (strlen(id) < 8 || strlen(id) > 72 || strpbrk(id, " \"<\xc3") || strstr(id, "aaaa"))
+      fail_msg("%s -> %s", insane[i], id);
     reply_release(&reply);
   }
 }
@@ -149,8 +156,8 @@ static void test_metrics(void **state) {
   reply = client_get(client, "/metrics");
   assert_int_equal(reply.status, 200);
   assert_true(strncmp(reply_header(&reply, "Content-Type"), "text/plain", 10) == 0);
-  static const char *const parts[] = {"# TYPE rnnlossd_", "# HELP rnnlossd_", "/loss", "\"200\"", "\"fr\"", RNNLOSS_VERSION,
-                                      "_bucket{", "le=\"+Inf\""};
+  static const char *const parts[] = {"# TYPE rnnlossd_", "# HELP rnnlossd_", "/loss",    "\"200\"",
+                                      "\"fr\"",           RNNLOSS_VERSION,    "_bucket{", "le=\"+Inf\""};
   for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
     if (!strstr(reply.body, parts[i])) fail_msg("no %s in %s", parts[i], reply.body);
   }
@@ -189,10 +196,9 @@ static struct reply neurons(const char *tensor, const char *shape, size_t count)
            2 * count);
   snprintf(query, sizeof query, "/loss?lambda_%s=1", tensor);
   struct blob body = blob_safetensors(header, zeros, 2 * count);
-  struct reply reply = client_send(client, &(struct call){.path = query,
-                                                          .type = "application/vnd.safetensors",
-                                                          .body = body.bytes,
-                                                          .length = body.length});
+  struct reply reply = client_send(
+      client,
+      &(struct call){.path = query, .type = "application/vnd.safetensors", .body = body.bytes, .length = body.length});
   blob_release(&body);
   return reply;
 }
@@ -216,7 +222,8 @@ static void test_addresses(void **state) {
   char path[100], listen[110];
   snprintf(path, sizeof path, "/tmp/rnnlossd-test-%d.sock", (int)getpid());
   snprintf(listen, sizeof listen, "unix:%s", path);
-  const char *arguments[] = {"--listen", listen, "--listen", "127.0.0.1:0", "--allow-origin", "https://lab.example", NULL};
+  const char *arguments[] = {"--listen", listen, "--listen", "127.0.0.1:0", "--allow-origin", "https://lab.example",
+                             NULL};
   struct daemon daemon;
   daemon_start(&daemon, arguments);
   assert_string_equal(daemon.address[0], listen);
@@ -255,9 +262,9 @@ static void test_stop(void **state) {
 
 int main(void) {
   static const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_keep_alive), cmocka_unit_test(test_head),     cmocka_unit_test(test_options),
-      cmocka_unit_test(test_request_id), cmocka_unit_test(test_headers),  cmocka_unit_test(test_terms),
-      cmocka_unit_test(test_version),    cmocka_unit_test(test_health),   cmocka_unit_test(test_metrics),
+      cmocka_unit_test(test_keep_alive), cmocka_unit_test(test_head),        cmocka_unit_test(test_options),
+      cmocka_unit_test(test_request_id), cmocka_unit_test(test_headers),     cmocka_unit_test(test_terms),
+      cmocka_unit_test(test_version),    cmocka_unit_test(test_health),      cmocka_unit_test(test_metrics),
       cmocka_unit_test(test_max_body),   cmocka_unit_test(test_max_neurons), cmocka_unit_test(test_addresses),
       cmocka_unit_test(test_stop),
   };

@@ -10,9 +10,15 @@
 #define COUNT (ROWS * UNITS) /* 2^20: 2/COUNT is a power of two, and all gradients are exact */
 #define SCALE (2.0 / COUNT)
 
-static float pred_at(size_t i) { return (float)(i % 7) * 0.5f; }
-static float target_at(size_t i) { return (float)(i % 5) - 2.0f; }
-static float rate_at(size_t i) { return (float)(i % 9) * 0.25f; }
+static float pred_at(size_t i) {
+  return (float)(i % 7) * 0.5f;
+}
+static float target_at(size_t i) {
+  return (float)(i % 5) - 2.0f;
+}
+static float rate_at(size_t i) {
+  return (float)(i % 9) * 0.25f;
+}
 
 /* Sums of small multiples of 1/16: exact in any order. */
 static double expected_loss(void) {
@@ -65,8 +71,12 @@ static struct blob make_json(void) {
   return blob;
 }
 
-static double expected_pred(size_t i) { return SCALE * ((double)pred_at(i) - (double)target_at(i)); }
-static double expected_rate(size_t i) { return SCALE * (double)rate_at(i); }
+static double expected_pred(size_t i) {
+  return SCALE * ((double)pred_at(i) - (double)target_at(i));
+}
+static double expected_rate(size_t i) {
+  return SCALE * (double)rate_at(i);
+}
 
 static void check_binary(const struct reply *reply) {
   assert_true(reply->length > (size_t)COUNT * 8);

@@ -65,9 +65,12 @@ static void check_per_term(const struct reply *reply, rnnloss_dtype dtype) {
     unsigned count;
     double gradient[2]; /* the first elements */
   } expected[] = {
-      {"terms.mse.gradients.pred", 4, {0.5, 0}},       {"terms.in.gradients.w_in", 6, {1, 1}},
-      {"terms.hid.gradients.w_hid", 4, {1, 2}},        {"terms.out.gradients.w_out", 4, {0.25, 0.25}},
-      {"terms.fr.gradients.fr", 4, {0, 1}},            {"terms.fr_sd.gradients.fr", 4, {-0.125, 0.125}},
+      {"terms.mse.gradients.pred", 4, {0.5, 0}},
+      {"terms.in.gradients.w_in", 6, {1, 1}},
+      {"terms.hid.gradients.w_hid", 4, {1, 2}},
+      {"terms.out.gradients.w_out", 4, {0.25, 0.25}},
+      {"terms.fr.gradients.fr", 4, {0, 1}},
+      {"terms.fr_sd.gradients.fr", 4, {-0.125, 0.125}},
       {"terms.fr_cv.gradients.fr", 4, {-0.1875, 0.0625}},
   };
   assert_sample(reply, dtype); /* the total's gradients are there too */
@@ -184,12 +187,10 @@ static void test_gradient_dtype(void **state) {
   for (int form = 0; form < SAMPLE_FORMS; form++) {
     for (int dtype = 0; dtype < RNNLOSS_DTYPES; dtype++) {
       if (form == SAMPLE_NESTED && dtype != RNNLOSS_F64) continue;
-      struct reply reply =
-          send_sample((enum sample_form)form, (rnnloss_dtype)dtype, "", "/loss?gradient_dtype=F64");
+      struct reply reply = send_sample((enum sample_form)form, (rnnloss_dtype)dtype, "", "/loss?gradient_dtype=F64");
       assert_sample(&reply, RNNLOSS_F64);
       reply_release(&reply);
-      const char *more = form == SAMPLE_SAFETENSORS ? ",\"gradient_dtype\":\"F32\"" : ",\"gradient_dtype\":\"F32\"";
-      reply = send_sample((enum sample_form)form, (rnnloss_dtype)dtype, more, NULL);
+      reply = send_sample((enum sample_form)form, (rnnloss_dtype)dtype, ",\"gradient_dtype\":\"F32\"", NULL);
       assert_sample(&reply, RNNLOSS_F32);
       reply_release(&reply);
     }
@@ -218,8 +219,9 @@ static void test_gradient_form(void **state) {
 static void test_number_text(void **state) {
   (void)state;
   assert_parts("{}", (const char *const[]){"\"loss\":0.0", NULL});
-  assert_parts("{\"lambdas\":{\"lambda_mse\":1},\"tensors\":{\"pred\":[3],\"target\":[3]},\"wrt\":[\"target\",\"pred\"]}",
-               (const char *const[]){"\"lambda\":1.0", "\"pred\":[0.0]", "\"target\":[-0.0]", NULL});
+  assert_parts(
+      "{\"lambdas\":{\"lambda_mse\":1},\"tensors\":{\"pred\":[3],\"target\":[3]},\"wrt\":[\"target\",\"pred\"]}",
+      (const char *const[]){"\"lambda\":1.0", "\"pred\":[0.0]", "\"target\":[-0.0]", NULL});
   assert_parts("{\"lambdas\":{\"lambda_fr\":1},\"tensors\":{\"fr\":[1e11]}}",
                (const char *const[]){"\"loss\":1e+22", "\"fr\":[2e+11]", NULL});
   assert_parts("{\"lambdas\":{\"lambda_fr\":1},\"tensors\":{\"fr\":[2.2227587494850775e-162]}}",
@@ -245,7 +247,8 @@ static void test_member_order(void **state) {
       "{\"tensors\":{\"fr\":{\"shape\":[2,2],\"data\":[[0.1,0.2],[16777217,0.4]],\"dtype\":\"F32\"}},"
       "\"lambdas\":{\"lambda_fr\":1},\"gradients\":\"per_term\"}",
       "{ \"tensors\" : { \"f\\u0072\" : { \"data\" : [ [ 1e-1 , 20E-2 ] , [ 16777217.0 , 0.4 ] ] , "
-      "\"dtype\" : \"F32\" , \"shape\" : [ 2 , 2 ] } } , \"gradients\" : \"per_term\" , \"lambdas\" : { \"lambda_fr\" : 1 } }",
+      "\"dtype\" : \"F32\" , \"shape\" : [ 2 , 2 ] } } , \"gradients\" : \"per_term\" , \"lambdas\" : { \"lambda_fr\" "
+      ": 1 } }",
   };
   struct reply first = client_json(client, requests[0]);
   assert_int_equal(first.status, 200);
@@ -259,8 +262,9 @@ static void test_member_order(void **state) {
 
 static void test_query(void **state) {
   (void)state;
-  static const char path[] = "/loss?lambda_mse=1&lambda_in=1.5&lambda_hid=2&lambda_out=0.5&lambda_fr=1&lambda_fr_sd=5e-1"
-                             "&lambda_fr_cv=1.0&gradients=total&wrt=pred,fr,w_in,w_hid,w_out&nonfinite=error&contract=1";
+  static const char path[] =
+      "/loss?lambda_mse=1&lambda_in=1.5&lambda_hid=2&lambda_out=0.5&lambda_fr=1&lambda_fr_sd=5e-1"
+      "&lambda_fr_cv=1.0&gradients=total&wrt=pred,fr,w_in,w_hid,w_out&nonfinite=error&contract=1";
   struct blob body = sample_body(SAMPLE_NESTED, RNNLOSS_F64, "");
   const char *tensors = strstr(body.bytes, "\"tensors\"") - 1; /* the body without its λs */
   char *text = strdup(tensors);
@@ -313,11 +317,20 @@ static void test_coefficient(void **state) {
 
 int main(void) {
   static const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_nothing_asked),  cmocka_unit_test(test_gradients_none), cmocka_unit_test(test_gradients_per_term),
-      cmocka_unit_test(test_wrt),            cmocka_unit_test(test_unused),         cmocka_unit_test(test_nonfinite),
-      cmocka_unit_test(test_warnings),       cmocka_unit_test(test_gradient_dtype), cmocka_unit_test(test_gradient_form),
-      cmocka_unit_test(test_number_text),    cmocka_unit_test(test_member_order),   cmocka_unit_test(test_query),
-      cmocka_unit_test(test_shapes),         cmocka_unit_test(test_coefficient),
+      cmocka_unit_test(test_nothing_asked),
+      cmocka_unit_test(test_gradients_none),
+      cmocka_unit_test(test_gradients_per_term),
+      cmocka_unit_test(test_wrt),
+      cmocka_unit_test(test_unused),
+      cmocka_unit_test(test_nonfinite),
+      cmocka_unit_test(test_warnings),
+      cmocka_unit_test(test_gradient_dtype),
+      cmocka_unit_test(test_gradient_form),
+      cmocka_unit_test(test_number_text),
+      cmocka_unit_test(test_member_order),
+      cmocka_unit_test(test_query),
+      cmocka_unit_test(test_shapes),
+      cmocka_unit_test(test_coefficient),
   };
   return FIXTURE_RUN("loss", tests, NULL);
 }

@@ -60,7 +60,8 @@ static void check(const char *name, const struct call *call) {
     if (!daemon_lives(&daemon_here)) fail_msg("%s, allocation %ld of %ld: the daemon has died", name, n, count);
     /* If the connection was closed this opens another: what is alive then compares with idle. */
     reply = client_send(client, call);
-    if (!same_answer(call, &reply, &expected)) fail_msg("%s, after allocation %ld of %ld: status %ld", name, n, count, reply.status);
+    if (!same_answer(call, &reply, &expected))
+      fail_msg("%s, after allocation %ld of %ld: status %ld", name, n, count, reply.status);
     reply_release(&reply);
     long live = settled(idle);
     if (live != idle) fail_msg("%s, allocation %ld of %ld: %ld allocations are lost", name, n, count, live - idle);
@@ -93,7 +94,8 @@ static void test_json(void **state) {
   check_sample("base64", SAMPLE_BASE64, NULL, NULL, 50);
   check_sample("base64, per term", SAMPLE_BASE64, "/loss?gradients=per_term", NULL, 0);
   check_sample("nested to safetensors", SAMPLE_NESTED, NULL, "application/vnd.safetensors", 0);
-  check_text("{\"tensors\":{\"fr\":{\"data\":[1,2,3],\"shape\":[3],\"dtype\":\"F16\"}},\"lambdas\":{\"lambda_fr\":1}}", NULL);
+  check_text("{\"tensors\":{\"fr\":{\"data\":[1,2,3],\"shape\":[3],\"dtype\":\"F16\"}},\"lambdas\":{\"lambda_fr\":1}}",
+             NULL);
 }
 
 static void test_safetensors(void **state) {

@@ -32,8 +32,12 @@ static void test_row(void **state) {
   static const char zeros[DATA_MAX];
   const struct error_row *row = *state;
   struct blob blob = {NULL, 0};
-  struct call call = {.method = row->method, .path = row->path, .type = row->type, .accept = row->accept,
-                      .header = row->header, .body = row->body};
+  struct call call = {.method = row->method,
+                      .path = row->path,
+                      .type = row->type,
+                      .accept = row->accept,
+                      .header = row->header,
+                      .body = row->body};
   if (row->body) call.length = strlen(row->body);
   if (row->data != NO_DATA) {
     assert_true(row->data <= DATA_MAX);
@@ -55,7 +59,8 @@ static void test_row(void **state) {
 static void test_lives_on(void **state) {
   (void)state;
   struct blob body = sample_body(SAMPLE_SAFETENSORS, RNNLOSS_F32, "");
-  struct reply reply = client_send(client, &(struct call){.type = SAFETENSORS, .body = body.bytes, .length = body.length});
+  struct reply reply =
+      client_send(client, &(struct call){.type = SAFETENSORS, .body = body.bytes, .length = body.length});
   assert_sample(&reply, RNNLOSS_F32);
   reply_release(&reply);
   blob_release(&body);

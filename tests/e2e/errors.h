@@ -10,12 +10,12 @@ struct error_row {
   const char *type;          /* Content-Type; NULL: none */
   const char *header;        /* one more */
   const char *accept;
-  const char *body;      /* JSON text, or the header of a safetensors file .. */
-  int data;              /* .. that so many zero bytes follow; NO_DATA: the body as it is */
-  long status;           /* what must come back */
-  const char *id;        /* of the problem's type; NULL: any */
-  const char *pointer;   /* NULL: any or none; "": none; "/x*": begins so */
-  const char *detail;    /* a part of the detail; NULL: any. Several are separated by '|' */
+  const char *body;    /* JSON text, or the header of a safetensors file .. */
+  int data;            /* .. that so many zero bytes follow; NO_DATA: the body as it is */
+  long status;         /* what must come back */
+  const char *id;      /* of the problem's type; NULL: any */
+  const char *pointer; /* NULL: any or none; "": none; "/x*": begins so */
+  const char *detail;  /* a part of the detail; NULL: any. Several are separated by '|' */
 };
 #define NO_DATA (-1)
 #define SAFETENSORS "application/vnd.safetensors"

@@ -162,7 +162,8 @@ static double json_element(const cJSON *gradient, rnnloss_dtype dtype, unsigned 
   return round_to(dtype, number->valuedouble);
 }
 
-double outcome_element(const struct outcome *outcome, const char *name, rnnloss_dtype dtype, unsigned count, unsigned i) {
+double outcome_element(const struct outcome *outcome, const char *name, rnnloss_dtype dtype, unsigned count,
+                       unsigned i) {
   if (!outcome->binary) return json_element(json_at(outcome->root, name), dtype, count, i);
   const cJSON *tensor = binary_tensor(outcome, name);
   assert_int_equal(dtype_of(tensor), dtype);

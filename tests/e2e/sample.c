@@ -77,8 +77,8 @@ static void put_base64(struct text *text, const unsigned char *bytes, size_t len
     unsigned group = (unsigned)bytes[i] << 16;
     if (i + 1 < length) group |= (unsigned)bytes[i + 1] << 8;
     if (i + 2 < length) group |= bytes[i + 2];
-    put(text, "%c%c%c%c", digits[group >> 18], digits[group >> 12 & 63],
-        i + 1 < length ? digits[group >> 6 & 63] : '=', i + 2 < length ? digits[group & 63] : '=');
+    put(text, "%c%c%c%c", digits[group >> 18], digits[group >> 12 & 63], i + 1 < length ? digits[group >> 6 & 63] : '=',
+        i + 2 < length ? digits[group & 63] : '=');
   }
 }
 
@@ -86,7 +86,8 @@ static void put_shape(struct text *text, const struct sample_tensor *tensor) {
   put(text, "\"shape\":[%s%u,%u]", tensor->name[0] == 'w' ? "" : "1,", tensor->shape[0], tensor->shape[1]);
 }
 
-static void put_tensor(struct text *text, const struct sample_tensor *tensor, enum sample_form form, rnnloss_dtype dtype) {
+static void put_tensor(struct text *text, const struct sample_tensor *tensor, enum sample_form form,
+                       rnnloss_dtype dtype) {
   unsigned char bytes[8 * SAMPLE_ELEMENTS];
   put(text, "\"%s\":", tensor->name);
   if (form == SAMPLE_NESTED) {

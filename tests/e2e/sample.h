@@ -39,14 +39,15 @@ struct blob blob_safetensors(const char *header, const void *data, size_t length
 
 enum sample_form { SAMPLE_NESTED, SAMPLE_DATA, SAMPLE_BASE64, SAMPLE_SAFETENSORS };
 #define SAMPLE_FORMS 4
-/* The sample as a body. more: further members of the JSON object (", \"wrt\": []"), or of the metadata. NESTED is F64. */
+/* The sample as a body. more: further members of the JSON object (", \"wrt\": []"), or of the metadata. NESTED is F64.
+ */
 struct blob sample_body(enum sample_form form, rnnloss_dtype dtype, const char *more);
 const char *sample_type(enum sample_form form); /* its media type */
 
 /* An answer in either encoding, by the dotted names of the binary one. */
 struct outcome {
   const struct reply *reply;
-  cJSON *root;     /* the JSON answer, or the safetensors header */
+  cJSON *root; /* the JSON answer, or the safetensors header */
   bool binary;
   const char *data; /* of safetensors: where offset 0 is */
   size_t size;
@@ -57,7 +58,8 @@ void outcome_release(struct outcome *outcome);
 bool outcome_has(const struct outcome *outcome, const char *name);
 double outcome_scalar(const struct outcome *outcome, const char *name);
 /* Asserts the gradient's dtype (not in the nested form), its number of elements, and gives element i. */
-double outcome_element(const struct outcome *outcome, const char *name, rnnloss_dtype dtype, unsigned count, unsigned i);
+double outcome_element(const struct outcome *outcome, const char *name, rnnloss_dtype dtype, unsigned count,
+                       unsigned i);
 /* Asserts all the values, and all gradients of the total but target's, of the sample; gradients of this dtype. */
 void assert_sample(const struct reply *reply, rnnloss_dtype dtype);
 

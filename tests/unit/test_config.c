@@ -240,14 +240,19 @@ static void missing_and_repeated(void **state) {
   assert_false(config.allow_anonymous);
 }
 
+static void add_address(char *list, size_t size) {
+  size_t length = strlen(list);
+  snprintf(list + length, size - length, ",a:1");
+}
+
 static void many_addresses(void **state) {
   (void)state;
   char list[512] = "RNNLOSSD_LISTEN=a:1";
-  for (int i = 1; i < LISTEN_MAX; i++) strcat(list, ",a:1");
+  for (int i = 1; i < LISTEN_MAX; i++) add_address(list, sizeof list);
   struct config config;
   accept_all(&config, ((char *[]){text("rnnlossd"), NULL}), VARIABLES(list));
   assert_int_equal(config.listen_count, LISTEN_MAX);
-  strcat(list, ",a:1");
+  add_address(list, sizeof list);
   refuse(((char *[]){text("rnnlossd"), NULL}), VARIABLES(list), "RNNLOSSD_LISTEN");
 }
 

@@ -36,7 +36,7 @@ static void build(struct document *document) {
 
 static const char expected[] = "{\"title\":\"a \\\"quoted\\\"\\n\\t\\u0001 "
                                "\xC3\xA9\x7F/\\\\\",\"zero\":0,\"largest\":9007199254740991,\"yes\":true,"
-                               "\"no\":false,\"inner\":{\"empty\":{},\"list\":[\"one\",2,{\"three\":true},[]]}}";
+                               "\"no\":false,\"inner\":{\"empty\":{},\"list\":[\"one\",2,{\"three\":true},[]]}}\n";
 
 static void prints_what_was_built(void **state) {
   (void)state;

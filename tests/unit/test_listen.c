@@ -139,7 +139,7 @@ static void malformed(void **state) {
   memset(path + 6, 'x', 200);
   refuse(path, "longer than");
   memset(path, 'x', 290);
-  strcpy(path + 290, ":80");
+  memcpy(path + 290, ":80", 4);
   refuse(path, "too long");
 }
 

@@ -1,10 +1,10 @@
 /* Elements of the four dtypes: exact loads, and stores that round once. */
-#include "rnnloss.h"
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <string.h>
+#include "rnnloss.h"
 
 #include <cmocka.h>
 
@@ -69,7 +69,7 @@ static void midpoints_of_16_bits(void **state) {
       double middle = (rnnloss_load((rnnloss_dtype)d, &low) + rnnloss_load((rnnloss_dtype)d, &high)) / 2;
       assert_int_equal(stored((rnnloss_dtype)d, middle), i + (i & 1));
       assert_int_equal(stored((rnnloss_dtype)d, nextafter(middle, 0)), i);
-      assert_int_equal(stored((rnnloss_dtype)d, nextafter(middle, INFINITY)), i + 1);
+      assert_int_equal(stored((rnnloss_dtype)d, nextafter(middle, HUGE_VAL)), i + 1);
       assert_int_equal(stored((rnnloss_dtype)d, -middle), (i + (i & 1)) | 0x8000);
     }
   }
@@ -107,8 +107,8 @@ static void f32_and_f64(void **state) {
     double back = rnnloss_load(RNNLOSS_F32, &wanted);
     assert_true(back == (double)wanted || isnan(back));
   }
-  assert_int_equal(stored(RNNLOSS_F32, -NAN), 0x7FC00000);
-  assert_true(stored(RNNLOSS_F64, -NAN) == 0x7FF8000000000000U);
+  assert_int_equal(stored(RNNLOSS_F32, -(double)NAN), 0x7FC00000);
+  assert_true(stored(RNNLOSS_F64, -(double)NAN) == 0x7FF8000000000000U);
   assert_int_equal(stored(RNNLOSS_F32, 0x1.ffffffp+127), 0x7F800000);
   assert_int_equal(stored(RNNLOSS_F32, -0.0), 0x80000000);
 }
@@ -119,16 +119,14 @@ static void find_nonfinite(void **state) {
   for (int d = 0; d < RNNLOSS_DTYPES; d++) {
     size_t size = rnnloss_dtype_size((rnnloss_dtype)d);
     unsigned char *x = raw + 1; /* unaligned */
-    for (size_t i = 0; i < 1200; i++)
-      rnnloss_store((rnnloss_dtype)d, d == RNNLOSS_F16 ? 65504 : -3e38, x + i * size);
+    for (size_t i = 0; i < 1200; i++) rnnloss_store((rnnloss_dtype)d, d == RNNLOSS_F16 ? 65504 : -3e38, x + i * size);
     if (d == RNNLOSS_BF16)
-      for (size_t i = 0; i < 1200; i++)
-        rnnloss_store((rnnloss_dtype)d, -1, x + i * size);
+      for (size_t i = 0; i < 1200; i++) rnnloss_store((rnnloss_dtype)d, -1, x + i * size);
     assert_int_equal(rnnloss_find_nonfinite((rnnloss_dtype)d, x, 1200), 1200);
     assert_int_equal(rnnloss_find_nonfinite((rnnloss_dtype)d, x, 0), 0);
     static const size_t at[] = {1199, 1023, 513, 512, 255, 1, 0};
     for (size_t k = 0; k < sizeof at / sizeof at[0]; k++) {
-      rnnloss_store((rnnloss_dtype)d, k % 3 == 0 ? NAN : k % 3 == 1 ? INFINITY : -INFINITY, x + at[k] * size);
+      rnnloss_store((rnnloss_dtype)d, k % 3 == 0 ? (double)NAN : k % 3 == 1 ? HUGE_VAL : -HUGE_VAL, x + at[k] * size);
       assert_int_equal(rnnloss_find_nonfinite((rnnloss_dtype)d, x, 1200), at[k]);
       assert_int_equal(rnnloss_find_nonfinite((rnnloss_dtype)d, x, at[k]), at[k]);
     }

@@ -1,11 +1,11 @@
 /* Sums do not depend on how they are made: pieces, bins, merges, dtypes. */
-#include "rnnloss.h"
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include "rnnloss.h"
 
 #include <cmocka.h>
 
@@ -51,8 +51,7 @@ static void assert_same(rnnloss_square *a, rnnloss_square *b) {
   rnnloss_square_settle(a, NULL);
   rnnloss_square_settle(b, NULL);
   assert_memory_equal(a, b, sizeof *a);
-  for (size_t i = 0; i + 1 < RNNLOSS_SQUARE_LIMBS; i++)
-    assert_true(a->limb[i] >= 0 && a->limb[i] < INT64_C(1) << 32);
+  for (size_t i = 0; i + 1 < RNNLOSS_SQUARE_LIMBS; i++) assert_true(a->limb[i] >= 0 && a->limb[i] < INT64_C(1) << 32);
   assert_true(a->limb[RNNLOSS_SQUARE_LIMBS - 1] >= 0);
 }
 
@@ -145,11 +144,9 @@ static void bins_hold_what_they_promise(void **state) {
     rnnloss_square_add(&without, NULL, dtype, data, n);
     assert_same(&with, &without);
   }
-  for (size_t i = 0; i < n; i++)
-    x[i] = i % 2 ? -nextafter(8, 0) : nextafter(8, 0);
+  for (size_t i = 0; i < n; i++) x[i] = i % 2 ? -nextafter(8, 0) : nextafter(8, 0);
   double *z = malloc(n * sizeof *z); /* |x - z| just below 16, with exponents 2 apart */
-  for (size_t i = 0; i < n; i++)
-    z[i] = i % 2 ? nextafter(2, 0) : -nextafter(2, 0);
+  for (size_t i = 0; i < n; i++) z[i] = i % 2 ? nextafter(2, 0) : -nextafter(2, 0);
   rnnloss_square_begin(&with);
   rnnloss_square_begin(&without);
   rnnloss_square_add_difference(&with, bins, RNNLOSS_F64, x, RNNLOSS_F64, z, n);
@@ -204,8 +201,7 @@ static void rates_any_way(void **state) {
       assert_int_equal(rates[k].count, N);
     }
     assert_same(&squares[0], &squares[1]);
-    for (int k = 0; k < 3; k++)
-      free(limbs[k]);
+    for (int k = 0; k < 3; k++) free(limbs[k]);
     free(more);
   }
   free(bins);
@@ -225,8 +221,8 @@ static void empty_rates_settle_to_zero(void **state) {
 
 static void nonfinite(void **state) {
   (void)state;
-  const double a[] = {NAN, INFINITY, -INFINITY, INFINITY, 1, 2, -INFINITY, 1};
-  const double b[] = {1, INFINITY, -INFINITY, -INFINITY, INFINITY, NAN, 7, -INFINITY};
+  const double a[] = {(double)NAN, HUGE_VAL, -HUGE_VAL, HUGE_VAL, 1, 2, -HUGE_VAL, 1};
+  const double b[] = {1, HUGE_VAL, -HUGE_VAL, -HUGE_VAL, HUGE_VAL, (double)NAN, 7, -HUGE_VAL};
   float narrow_a[8], narrow_b[8];
   for (int i = 0; i < 8; i++) {
     narrow_a[i] = (float)a[i];
@@ -247,11 +243,9 @@ static void nonfinite(void **state) {
     assert_int_equal(sum.nonfinite.nan, 4);
     assert_int_equal(sum.nonfinite.positive, 2);
     assert_int_equal(sum.nonfinite.negative, 2);
-    for (int i = 0; i < RNNLOSS_SQUARE_LIMBS; i++)
-      assert_int_equal(sum.limb[i], 0);
+    for (int i = 0; i < RNNLOSS_SQUARE_LIMBS; i++) assert_int_equal(sum.limb[i], 0);
     rnnloss_square_begin(&sum);
-    if (way > 0)
-      rnnloss_square_add(&sum, bins, RNNLOSS_F64, zero, 600);
+    if (way > 0) rnnloss_square_add(&sum, bins, RNNLOSS_F64, zero, 600);
     rnnloss_square_add(&sum, bins, way < 2 ? RNNLOSS_F64 : RNNLOSS_F32, way < 2 ? (const void *)a : narrow_a, 8);
     rnnloss_square_settle(&sum, bins);
     assert_int_equal(sum.nonfinite.nan, 1);
@@ -268,12 +262,10 @@ static void foreign_limbs(void **state) {
   rnnloss_square sum, other;
   rnnloss_square_begin(&sum);
   rnnloss_square_begin(&other);
-  for (int i = 0; i < 10; i++)
-    sum.limb[i] = i % 2 ? INT64_MIN : INT64_MAX;
+  for (int i = 0; i < 10; i++) sum.limb[i] = i % 2 ? INT64_MIN : INT64_MAX;
   sum.limb[10] = INT64_C(1) << 40;
   rnnloss_square_settle(&sum, NULL);
-  for (int i = 0; i < 12; i++)
-    assert_true(sum.limb[i] >= 0 && sum.limb[i] < INT64_C(1) << 32);
+  for (int i = 0; i < 12; i++) assert_true(sum.limb[i] >= 0 && sum.limb[i] < INT64_C(1) << 32);
   rnnloss_square_settle(&other, NULL);
   sum.limb[RNNLOSS_SQUARE_LIMBS - 1] = INT64_MAX;
   other.limb[RNNLOSS_SQUARE_LIMBS - 1] = INT64_MAX;
@@ -293,8 +285,7 @@ static void refused(void **state) {
   assert_int_equal(rnnloss_square_add(&sum, NULL, RNNLOSS_F64, NULL, 3), RNNLOSS_E_ARGUMENT);
   assert_int_equal(rnnloss_square_add(&sum, NULL, RNNLOSS_F64, NULL, 0), RNNLOSS_OK);
   assert_int_equal(rnnloss_square_add(&sum, NULL, RNNLOSS_F64, x, (size_t)1 << 53), RNNLOSS_E_LIMIT);
-  assert_int_equal(rnnloss_square_add_difference(&sum, NULL, RNNLOSS_F64, x, RNNLOSS_F64, NULL, 1),
-                   RNNLOSS_E_ARGUMENT);
+  assert_int_equal(rnnloss_square_add_difference(&sum, NULL, RNNLOSS_F64, x, RNNLOSS_F64, NULL, 1), RNNLOSS_E_ARGUMENT);
   assert_int_equal(rnnloss_square_merge(&sum, &sum), RNNLOSS_E_ARGUMENT);
   assert_memory_equal(&sum, &before, sizeof sum);
   sum.count = ((uint64_t)1 << 53) - 2;
