@@ -562,9 +562,16 @@ class Evaluation:
 
     def run(self):
         problem = self.problem
-        exact = {t: self.unweighted(t) for t in self.active}
-        weighted = {t: weigh(exact[t], self.weights[t]) for t in self.active}
-        terms = {t: TermResult(problem.lambdas[t], round_value(weighted[t]), round_value(exact[t])) for t in self.active}
+        weighted, terms, kinds = {}, {}, set()
+        for t in self.active:
+            try:
+                exact = self.unweighted(t)
+                weighted[t] = weigh(exact, self.weights[t])
+                terms[t] = TermResult(problem.lambdas[t], round_value(weighted[t]), round_value(exact))
+            except Failure as failure:  # of several defects any may be reported
+                kinds |= failure.kinds
+        if kinds:
+            raise Failure(*kinds)
         loss = round_value(add(list(weighted.values())))
         gradients = None
         if problem.gradients != "none":
@@ -586,10 +593,14 @@ class Evaluation:
 
 def evaluate(problem):
     """The Result of a valid problem; raises Failure where the answer must be an error."""
-    if problem.nonfinite == "error":
-        if not all(math.isfinite(x) for t in problem.tensors.values() for x in t.values):
-            raise Failure("non-finite")
-    return Evaluation(problem).run()
+    broken = not all(math.isfinite(x) for t in problem.tensors.values() for x in t.values)
+    if not broken or problem.nonfinite == "propagate":
+        return Evaluation(problem).run()
+    try:
+        Evaluation(problem).run()
+    except Failure as failure:  # of several defects any may be reported
+        raise Failure("non-finite", *failure.kinds) from None
+    raise Failure("non-finite")
 
 
 # ---- Command line --------------------------------------------------------------------------------

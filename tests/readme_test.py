@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Runs every command that README.md and server/PROTOCOL.md show, against a new daemon, and compares what it prints.
 
-    tests/readme_test.py [--write]    --write: put what is printed now into the documents
+    tests/readme_test.py [--write] [DOCUMENT...]      --write: put what is printed now into the documents
 
 A block marked ```sh is run as it stands, by bash, in a folder that looks like the repository's. If a block marked
 ```json or ```text follows it directly, that must be what it prints, to the byte, but for white space at the end; `…` in
@@ -97,13 +97,12 @@ def check(document, address, folder, write):
 
 
 def main():
-    write = sys.argv[1:] == ["--write"]
-    if sys.argv[1:] and not write:
-        sys.exit(__doc__)
+    write = "--write" in sys.argv[1:]
+    documents = [word for word in sys.argv[1:] if word != "--write"] or DOCUMENTS
     passed = failed = 0
     with tempfile.TemporaryDirectory() as folder, Daemon() as daemon:
         furnish(folder, daemon.address)
-        for document in DOCUMENTS:
+        for document in documents:
             good, bad = check(document, daemon.address, folder, write)
             if good + bad == 0:
                 print(f"{document}: no commands were found")
