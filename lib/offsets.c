@@ -57,17 +57,17 @@ static bool deviation(const rnnloss_terms *t, size_t neuron, const uint64_t *q1,
   uint64_t flip = rnn_neuron_magnitude(t, neuron, s) ? UINT64_MAX : 0;
   uint64_t neurons = t->problem.rates->neurons;
   rnn_u128 product = 0;
-  uint64_t up = flip & 1, borrow = 0;
+  uint64_t up = flip & 1, borrow = 0, top = 0;
   for (size_t i = 0; i < n; i++) { /* product, its sign, less q1, in one go */
     product += i < words ? (rnn_u128)s[i] * neurons : 0;
     rnn_u128 term = (rnn_u128)((uint64_t)product ^ flip) + up;
     product >>= 64;
     up = (uint64_t)(term >> 64);
     rnn_u128 difference = (rnn_u128)(uint64_t)term - q1[i] - borrow;
-    out[i] = (uint64_t)difference;
+    out[i] = top = (uint64_t)difference;
     borrow = (uint64_t)(difference >> 64) & 1;
   }
-  bool negative = out[n - 1] >> 63 != 0;
+  bool negative = top >> 63 != 0;
   uint64_t carry = negative;
   for (size_t i = 0; negative && i < n; i++) {
     out[i] = ~out[i] + carry;
@@ -112,7 +112,7 @@ rnnloss_status rnnloss_terms_offsets(rnnloss_terms *t, bool sd, bool cv, size_t 
   if (t->problem.rates != NULL && (first > t->problem.rates->neurons || n > t->problem.rates->neurons - first))
     return RNNLOSS_E_ARGUMENT;
   double lambda_sd = sd ? t->problem.lambda[RNNLOSS_FR_SD] : 0, lambda_cv = cv ? t->problem.lambda[RNNLOSS_FR_CV] : 0;
-  bool wanted = !rnn_is_zero(lambda_sd) || !rnn_is_zero(lambda_cv);
+  bool wanted = t->problem.rates != NULL && (!rnn_is_zero(lambda_sd) || !rnn_is_zero(lambda_cv));
   if (!wanted || !t->rates_finite || t->d.sign == 0) {
     for (size_t i = 0; i < n; i++) c[i] = wanted && !t->rates_finite ? rnn_double_of(RNN_NAN_BITS) : 0;
     return RNNLOSS_OK;

@@ -49,11 +49,15 @@ bool body_gradient(struct body *body, const struct gradient *gradient, enum piec
   piece->gradient = gradient;
   if (!body->spill && kind != PIECE_RAW && !(body->spill = arena_allocate(body->arena, SPILL))) return false;
   switch (kind) {
-    case PIECE_RAW: body->length += bytes; break;
-    case PIECE_BASE64: body->length += (bytes + 2) / 3 * 4; break;
-    default:
-      body->length += tensor->elements * (NUMBER_TEXT_MAX + 2 * tensor->rank) + 2;
-      body->sized = false;
+  case PIECE_RAW:
+    body->length += bytes;
+    break;
+  case PIECE_BASE64:
+    body->length += (bytes + 2) / 3 * 4;
+    break;
+  default:
+    body->length += tensor->elements * (NUMBER_TEXT_MAX + 2 * tensor->rank) + 2;
+    body->sized = false;
   }
   return true;
 }
@@ -78,8 +82,8 @@ static size_t make_difference(struct body *body, const struct gradient *gradient
   const unsigned char *p = NULL, *t = NULL;
   count = span(&body->x, pred, count, &p);
   count = span(&body->y, target, count, &t);
-  rnnloss_gradient_difference(gradient->affine.a, gradient->tensor == RNNLOSS_TARGET, count, pred->dtype, p, target->dtype,
-                              t, gradient->dtype, out);
+  rnnloss_gradient_difference(gradient->affine.a, gradient->tensor == RNNLOSS_TARGET, count, pred->dtype, p,
+                              target->dtype, t, gradient->dtype, out);
   cursor_advance(&body->x, count * rnnloss_dtype_size(pred->dtype));
   cursor_advance(&body->y, count * rnnloss_dtype_size(target->dtype));
   return count;

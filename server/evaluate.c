@@ -14,7 +14,9 @@ void evaluate_release(struct request *request) {
   if (request->evaluation) store_release(&request->evaluation->settled);
 }
 
-static uint64_t elements_of(const struct tensor *tensor) { return tensor->present ? tensor->elements : 0; }
+static uint64_t elements_of(const struct tensor *tensor) {
+  return tensor->present ? tensor->elements : 0;
+}
 
 /* The first tensor that isn't a loose one: RNNLOSS_TENSORS if there is none. */
 static enum step do_settle(struct request *request) {
@@ -31,7 +33,8 @@ static enum step do_reduce(struct request *request) {
     if (before == elements_of(&request->tensor[t])) continue;
     if (!evaluate_kept(request, (rnnloss_tensor)t)) return STEP_FAILED;
     if (evaluation->reduced[t] == before) {
-      problem_set(request->problem, PROBLEM_INTERNAL, "", "the reduction of %s stands still", tensor_name((rnnloss_tensor)t));
+      problem_set(request->problem, PROBLEM_INTERNAL, "", "the reduction of %s stands still",
+                  tensor_name((rnnloss_tensor)t));
       return STEP_FAILED;
     }
     evaluation->work += (unsigned)((evaluation->reduced[t] - before) * 8);
@@ -46,7 +49,11 @@ static void index_text(const struct tensor *tensor, uint64_t index, bool pointer
   for (unsigned i = tensor->rank; i-- > 0; index /= tensor->shape[i]) at[i] = index % tensor->shape[i];
   size_t used = pointer ? 0 : (size_t)snprintf(out, size, "[");
   for (unsigned i = 0; i < tensor->rank && used < size; i++) {
-    used += (size_t)snprintf(out + used, size - used, "%s%llu", pointer ? "/" : i ? ", " : "", (unsigned long long)at[i]);
+    used += (size_t)snprintf(out + used, size - used, "%s%llu",
+                             pointer ? "/"
+                             : i     ? ", "
+                                     : "",
+                             (unsigned long long)at[i]);
   }
   if (!pointer && used < size) snprintf(out + used, size - used, "]");
 }
@@ -85,8 +92,8 @@ static bool terms_problem(struct request *request, rnnloss_status status, rnnlos
                        "fr_cv is undefined: the mean firing rate is exactly 0");
   }
   if (status == RNNLOSS_E_OVERFLOW) {
-    return problem_set(request->problem, PROBLEM_OVERFLOW, pointer, "%s (or its unweighted value) is beyond the largest double",
-                       name);
+    return problem_set(request->problem, PROBLEM_OVERFLOW, pointer,
+                       "%s (or its unweighted value) is beyond the largest double", name);
   }
   return problem_set(request->problem, PROBLEM_INTERNAL, pointer, "%s: %s", name, rnnloss_strerror(status));
 }
@@ -166,12 +173,18 @@ static enum step do_offsets(struct request *request) {
 
 static enum step do_phase(struct request *request) {
   switch (request->evaluation->phase) {
-    case EVALUATE_SETTLE: return do_settle(request);
-    case EVALUATE_REDUCE: return do_reduce(request);
-    case EVALUATE_BEGIN: return do_begin(request);
-    case EVALUATE_TERMS: return do_terms(request);
-    case EVALUATE_OFFSETS: return do_offsets(request);
-    default: return STEP_DONE;
+  case EVALUATE_SETTLE:
+    return do_settle(request);
+  case EVALUATE_REDUCE:
+    return do_reduce(request);
+  case EVALUATE_BEGIN:
+    return do_begin(request);
+  case EVALUATE_TERMS:
+    return do_terms(request);
+  case EVALUATE_OFFSETS:
+    return do_offsets(request);
+  default:
+    return STEP_DONE;
   }
 }
 

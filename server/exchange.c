@@ -45,7 +45,8 @@ static bool split_target(struct exchange *exchange, const char *target) {
   exchange->path = arena_text(&exchange->arena, start, length);
   if (!exchange->path) return false;
   decode_path(exchange->path);
-  if (start[length] == '?') exchange->query = arena_text(&exchange->arena, start + length + 1, strlen(start + length + 1));
+  if (start[length] == '?')
+    exchange->query = arena_text(&exchange->arena, start + length + 1, strlen(start + length + 1));
   return start[length] != '?' || exchange->query;
 }
 
@@ -142,7 +143,8 @@ static void answer_options(struct exchange *exchange) {
   const char *methods = exchange->route < 0 ? "GET, HEAD, POST, OPTIONS" : allowed_methods(exchange);
   answer_header(answer, "Allow", methods);
   answer_header(answer, "Access-Control-Allow-Methods", cors ? methods : NULL);
-  answer_header(answer, "Access-Control-Allow-Headers", cors ? "Content-Type, Accept, Authorization, X-Request-Id, traceparent" : NULL);
+  answer_header(answer, "Access-Control-Allow-Headers",
+                cors ? "Content-Type, Accept, Authorization, X-Request-Id, traceparent" : NULL);
   answer_header(answer, "Access-Control-Max-Age", cors ? "86400" : NULL);
   answer->bytes = "";
 }

@@ -12,11 +12,11 @@ enum place { AT_START, IN_ROOT, IN_LAMBDAS, IN_TENSORS, IN_TENSOR, IN_OPTION, IN
 struct json_decoder {
   struct request *request;
   enum place place;
-  bool opening;                   /* a key has come: the next event begins its value */
+  bool opening; /* a key has come: the next event begins its value */
   bool seen_lambdas, seen_tensors;
-  int option;                     /* IN_OPTION: its index */
+  int option; /* IN_OPTION: its index */
   size_t word_length;
-  char word[JSON_TOKEN_MAX + 1];  /* the text of an option's value */
+  char word[JSON_TOKEN_MAX + 1]; /* the text of an option's value */
   struct json_tensor tensor;
   struct json_parser parser;
 };
@@ -38,9 +38,13 @@ static bool add_word(struct json_decoder *decoder, const char *text, size_t leng
   return true;
 }
 
-static bool is_lambda(int option) { return option < RNNLOSS_TERMS; }
+static bool is_lambda(int option) {
+  return option < RNNLOSS_TERMS;
+}
 
-static bool takes_number(int option) { return is_lambda(option) || option == option_find("contract"); }
+static bool takes_number(int option) {
+  return is_lambda(option) || option == option_find("contract");
+}
 
 static bool wrong_kind(struct json_decoder *decoder) {
   int option = decoder->option;
@@ -97,8 +101,8 @@ static bool given_twice(struct json_decoder *decoder, const char *name, const ch
 }
 
 static bool unknown_member(struct json_decoder *decoder, const char *name) {
-  static const char *const names[] = {"lambdas",        "tensors", "gradients", "gradient_dtype",
-                                      "wrt",            "nonfinite", "contract",  NULL};
+  static const char *const names[] = {"lambdas", "tensors",   "gradients", "gradient_dtype",
+                                      "wrt",     "nonfinite", "contract",  NULL};
   char hint[200], token[128], pointer[160];
   if (option_find(name) >= 0 || strncmp(name, "lambda_", 7) == 0) {
     snprintf(hint, sizeof hint, "; weights belong in the object \"lambdas\"");
@@ -108,7 +112,8 @@ static bool unknown_member(struct json_decoder *decoder, const char *name) {
     names_suggest(name, names, NULL, hint, sizeof hint);
   }
   snprintf(pointer, sizeof pointer, "/%s", problem_token(name, token));
-  return problem_set(decoder->request->problem, PROBLEM_INVALID_REQUEST, pointer, "unknown member \"%s\"%s", name, hint);
+  return problem_set(decoder->request->problem, PROBLEM_INVALID_REQUEST, pointer, "unknown member \"%s\"%s", name,
+                     hint);
 }
 
 static bool root_key(struct json_decoder *decoder, const char *name) {
@@ -186,18 +191,24 @@ static bool on_tensor(struct json_decoder *decoder, enum json_event event, const
 static bool on_event(void *context, enum json_event event, const char *text, size_t length) {
   struct json_decoder *decoder = context;
   switch (decoder->place) {
-    case AT_START:
-      decoder->place = IN_ROOT;
-      return event == JSON_OBJECT_BEGIN || invalid(decoder, "", "the request must be a JSON object");
-    case IN_ROOT: return on_root(decoder, event, text, length);
-    case IN_LAMBDAS: return on_lambdas(decoder, event, text, length);
-    case IN_TENSORS: return on_tensors(decoder, event, text, length);
-    case IN_TENSOR: return on_tensor(decoder, event, text, length);
-    case IN_OPTION:
-      decoder->opening = false;
-      return on_option(decoder, event, text, length);
-    case IN_WRT: return on_wrt(decoder, event, text, length);
-    default: return true;
+  case AT_START:
+    decoder->place = IN_ROOT;
+    return event == JSON_OBJECT_BEGIN || invalid(decoder, "", "the request must be a JSON object");
+  case IN_ROOT:
+    return on_root(decoder, event, text, length);
+  case IN_LAMBDAS:
+    return on_lambdas(decoder, event, text, length);
+  case IN_TENSORS:
+    return on_tensors(decoder, event, text, length);
+  case IN_TENSOR:
+    return on_tensor(decoder, event, text, length);
+  case IN_OPTION:
+    decoder->opening = false;
+    return on_option(decoder, event, text, length);
+  case IN_WRT:
+    return on_wrt(decoder, event, text, length);
+  default:
+    return true;
   }
 }
 

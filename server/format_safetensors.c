@@ -38,8 +38,9 @@ static bool malformed(struct safetensors_decoder *decoder, const char *detail) {
 }
 
 static bool bad_json(struct safetensors_decoder *decoder) {
-  return problem_set(decoder->request->problem, PROBLEM_MALFORMED_SAFETENSORS, "", "the header is not JSON: %s, at its byte %llu",
-                     decoder->parser.error, (unsigned long long)decoder->parser.offset);
+  return problem_set(decoder->request->problem, PROBLEM_MALFORMED_SAFETENSORS, "",
+                     "the header is not JSON: %s, at its byte %llu", decoder->parser.error,
+                     (unsigned long long)decoder->parser.offset);
 }
 
 /* Each take_... consumes what it can of the bytes. */
@@ -101,7 +102,8 @@ static bool decode(void *state, const char *bytes, size_t length) {
 
 static bool decode_end(void *state) {
   struct safetensors_decoder *decoder = state;
-  if (decoder->length_bytes < 8) return malformed(decoder, "the body is shorter than the 8 bytes of the header's length");
+  if (decoder->length_bytes < 8)
+    return malformed(decoder, "the body is shorter than the 8 bytes of the header's length");
   if (!decoder->in_data) return malformed(decoder, "the body ends within the header");
   return decoder->entry == decoder->header.count || malformed(decoder, "the body ends within the tensors' data");
 }

@@ -7,7 +7,9 @@
 
 enum { OFFSETS_TOTAL, OFFSETS_SD, OFFSETS_CV };
 
-static unsigned bit(rnnloss_tensor t) { return 1u << t; }
+static unsigned bit(rnnloss_tensor t) {
+  return 1u << t;
+}
 
 /* With one of the two terms only, its offsets are those of the total: they are made once. */
 static int offsets_of_total(const struct request *request) {
@@ -69,10 +71,10 @@ static bool add_gradient(struct request *request, struct result *result, rnnloss
     if (!add_scale(request, result, gradient, square)) return false;
   }
   if (t != RNNLOSS_RATE) return true;
-  int offsets = term < 0                      ? offsets_of_total(request)
+  int offsets = term < 0                     ? offsets_of_total(request)
                 : term == (int)RNNLOSS_FR_SD ? OFFSETS_SD
                 : term == (int)RNNLOSS_FR_CV ? OFFSETS_CV
-                                              : -1;
+                                             : -1;
   if (offsets >= 0) add_offsets(request, result, gradient, offsets);
   return true;
 }

@@ -25,7 +25,9 @@ void json_tensor_begin(struct json_tensor *reader, struct request *request, rnnl
   reader->numbers = 0;
 }
 
-static struct tensor *tensor_of(const struct json_tensor *reader) { return &reader->request->tensor[reader->t]; }
+static struct tensor *tensor_of(const struct json_tensor *reader) {
+  return &reader->request->tensor[reader->t];
+}
 
 static bool invalid(struct json_tensor *reader, enum problem_type type, const char *member, const char *detail) {
   char pointer[POINTER_MAX];
@@ -33,7 +35,9 @@ static bool invalid(struct json_tensor *reader, enum problem_type type, const ch
                      "%s: %s", tensor_name(reader->t), detail);
 }
 
-static const char *data_member(const struct json_tensor *reader) { return reader->object ? "/data" : ""; }
+static const char *data_member(const struct json_tensor *reader) {
+  return reader->object ? "/data" : "";
+}
 
 /* ---- numbers ---- */
 
@@ -112,7 +116,8 @@ static bool data_end(struct json_tensor *reader) {
   if (!flush(reader)) return false;
   if (!reader->object) {
     reader->done = true;
-    return tensor_shape(reader->request, reader->t, nest->deepest, nest->length) && tensor_end(reader->request, reader->t);
+    return tensor_shape(reader->request, reader->t, nest->deepest, nest->length) &&
+           tensor_end(reader->request, reader->t);
   }
   return true;
 }
@@ -121,24 +126,27 @@ static bool data_end(struct json_tensor *reader) {
 static bool data_event(struct json_tensor *reader, enum json_event event, const char *text, size_t length) {
   const char *wrong = NULL;
   switch (event) {
-    case JSON_NUMBER:
-      wrong = json_nest_number(&reader->nest);
-      return wrong ? misplaced(reader, wrong) : number(reader, text, length);
-    case JSON_ARRAY_BEGIN:
-      wrong = json_nest_open(&reader->nest);
-      return !wrong || misplaced(reader, wrong);
-    case JSON_ARRAY_END:
-      wrong = json_nest_close(&reader->nest);
-      if (wrong) return misplaced(reader, wrong);
-      return reader->nest.depth || data_end(reader);
-    case JSON_STRING: add_word(reader, text, length); return true;
-    case JSON_STRING_END:
-      wrong = json_nest_number(&reader->nest);
-      if (wrong) return misplaced(reader, wrong);
-      if (!nonfinite(reader)) return false;
-      reader->word_length = 0;
-      return true;
-    default: return misplaced(reader, "only numbers are taken in a tensor");
+  case JSON_NUMBER:
+    wrong = json_nest_number(&reader->nest);
+    return wrong ? misplaced(reader, wrong) : number(reader, text, length);
+  case JSON_ARRAY_BEGIN:
+    wrong = json_nest_open(&reader->nest);
+    return !wrong || misplaced(reader, wrong);
+  case JSON_ARRAY_END:
+    wrong = json_nest_close(&reader->nest);
+    if (wrong) return misplaced(reader, wrong);
+    return reader->nest.depth || data_end(reader);
+  case JSON_STRING:
+    add_word(reader, text, length);
+    return true;
+  case JSON_STRING_END:
+    wrong = json_nest_number(&reader->nest);
+    if (wrong) return misplaced(reader, wrong);
+    if (!nonfinite(reader)) return false;
+    reader->word_length = 0;
+    return true;
+  default:
+    return misplaced(reader, "only numbers are taken in a tensor");
   }
 }
 
@@ -150,8 +158,10 @@ static bool shape_event(struct json_tensor *reader, enum json_event event, const
     reader->member = -1;
     return tensor_shape(reader->request, reader->t, reader->rank, reader->shape);
   }
-  if (event != JSON_NUMBER) return invalid(reader, PROBLEM_INVALID_SHAPE, "/shape", "shape must be an array of whole numbers");
-  if (reader->rank == RANK_MAX) return invalid(reader, PROBLEM_INVALID_SHAPE, "/shape", "more than 8 axes are not taken");
+  if (event != JSON_NUMBER)
+    return invalid(reader, PROBLEM_INVALID_SHAPE, "/shape", "shape must be an array of whole numbers");
+  if (reader->rank == RANK_MAX)
+    return invalid(reader, PROBLEM_INVALID_SHAPE, "/shape", "more than 8 axes are not taken");
   for (size_t i = 0; i < length; i++) {
     if (text[i] < '0' || text[i] > '9' || __builtin_mul_overflow(axis, (uint64_t)10, &axis) ||
         __builtin_add_overflow(axis, (uint64_t)(text[i] - '0'), &axis)) {
@@ -212,20 +222,22 @@ static bool member_begins(struct json_tensor *reader, enum json_event event) {
   bool string = event == JSON_STRING || event == JSON_STRING_END;
   reader->word_length = 0;
   switch (reader->member) {
-    case MEMBER_DTYPE:
-      return string || invalid(reader, PROBLEM_UNSUPPORTED_DTYPE, "/dtype", "dtype must be a string: F16, BF16, F32 or F64");
-    case MEMBER_SHAPE:
-      return event == JSON_ARRAY_BEGIN ||
-             invalid(reader, PROBLEM_INVALID_SHAPE, "/shape", "shape must be an array of whole numbers");
-    case MEMBER_DATA:
-      tensor->form = FORM_DATA;
-      tensor->loose = !tensor->has_dtype;
-      if (reader->members & 1u << MEMBER_BASE64) break;
-      return event == JSON_ARRAY_BEGIN || invalid(reader, PROBLEM_INVALID_DATA, "/data", "data must be an array of numbers");
-    default:
-      if (reader->members & 1u << MEMBER_DATA) break;
-      tensor->form = FORM_BASE64;
-      return string || invalid(reader, PROBLEM_INVALID_DATA, "/data_base64", "data_base64 must be a string");
+  case MEMBER_DTYPE:
+    return string ||
+           invalid(reader, PROBLEM_UNSUPPORTED_DTYPE, "/dtype", "dtype must be a string: F16, BF16, F32 or F64");
+  case MEMBER_SHAPE:
+    return event == JSON_ARRAY_BEGIN ||
+           invalid(reader, PROBLEM_INVALID_SHAPE, "/shape", "shape must be an array of whole numbers");
+  case MEMBER_DATA:
+    tensor->form = FORM_DATA;
+    tensor->loose = !tensor->has_dtype;
+    if (reader->members & 1u << MEMBER_BASE64) break;
+    return event == JSON_ARRAY_BEGIN ||
+           invalid(reader, PROBLEM_INVALID_DATA, "/data", "data must be an array of numbers");
+  default:
+    if (reader->members & 1u << MEMBER_DATA) break;
+    tensor->form = FORM_BASE64;
+    return string || invalid(reader, PROBLEM_INVALID_DATA, "/data_base64", "data_base64 must be a string");
   }
   return invalid(reader, PROBLEM_INVALID_DATA, "", "both data and data_base64 are given; one of them is needed");
 }
@@ -235,7 +247,8 @@ static bool shape_agrees(struct json_tensor *reader) {
   const struct json_nest *nest = &reader->nest;
   char stated[200], found[200], detail[500];
   if (!(reader->members & 1u << MEMBER_DATA) || nest->deepest < 2) return true;
-  bool same = nest->deepest == reader->rank && memcmp(nest->length, reader->shape, reader->rank * sizeof *reader->shape) == 0;
+  bool same =
+      nest->deepest == reader->rank && memcmp(nest->length, reader->shape, reader->rank * sizeof *reader->shape) == 0;
   if (same) return true;
   struct tensor actual = {.rank = nest->deepest};
   memcpy(actual.shape, nest->length, sizeof actual.shape);
@@ -247,8 +260,10 @@ static bool shape_agrees(struct json_tensor *reader) {
 
 static bool object_end(struct json_tensor *reader) {
   reader->done = true;
-  if (!(reader->members & 1u << MEMBER_DTYPE)) return invalid(reader, PROBLEM_INVALID_REQUEST, "", "the member dtype is missing");
-  if (!(reader->members & 1u << MEMBER_SHAPE)) return invalid(reader, PROBLEM_INVALID_REQUEST, "", "the member shape is missing");
+  if (!(reader->members & 1u << MEMBER_DTYPE))
+    return invalid(reader, PROBLEM_INVALID_REQUEST, "", "the member dtype is missing");
+  if (!(reader->members & 1u << MEMBER_SHAPE))
+    return invalid(reader, PROBLEM_INVALID_REQUEST, "", "the member shape is missing");
   if (!(reader->members & (1u << MEMBER_DATA | 1u << MEMBER_BASE64))) {
     return invalid(reader, PROBLEM_INVALID_DATA, "", "data or data_base64 is missing");
   }
@@ -256,8 +271,11 @@ static bool object_end(struct json_tensor *reader) {
 }
 
 static bool object_event(struct json_tensor *reader, enum json_event event, const char *text, size_t length) {
-  static bool (*const events[])(struct json_tensor *, enum json_event, const char *, size_t) = {
-      [MEMBER_DTYPE] = dtype_event, [MEMBER_SHAPE] = shape_event, [MEMBER_DATA] = data_event, [MEMBER_BASE64] = base64_event};
+  static bool (*const events[])(struct json_tensor *, enum json_event, const char *,
+                                size_t) = {[MEMBER_DTYPE] = dtype_event,
+                                           [MEMBER_SHAPE] = shape_event,
+                                           [MEMBER_DATA] = data_event,
+                                           [MEMBER_BASE64] = base64_event};
   if (reader->member < 0) return event == JSON_KEY ? key(reader, text, length) : object_end(reader);
   if (reader->fresh && !member_begins(reader, event)) return false;
   bool opens_shape = reader->fresh && reader->member == MEMBER_SHAPE;
@@ -276,7 +294,8 @@ static bool first_event(struct json_tensor *reader, enum json_event event) {
   tensor->dtype = RNNLOSS_F64;
   tensor->has_dtype = true;
   if (event == JSON_ARRAY_BEGIN) return data_event(reader, event, NULL, 0);
-  return invalid(reader, PROBLEM_INVALID_DATA, "", "a tensor is nested arrays, or an object with dtype, shape and data");
+  return invalid(reader, PROBLEM_INVALID_DATA, "",
+                 "a tensor is nested arrays, or an object with dtype, shape and data");
 }
 
 bool json_tensor_event(struct json_tensor *reader, enum json_event event, const char *text, size_t length) {

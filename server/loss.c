@@ -34,7 +34,8 @@ static bool list_types(struct exchange *exchange, enum problem_type type, const 
 static bool choose_format(struct exchange *exchange, struct loss *loss, const struct format *format) {
   loss->format = format;
   loss->answer_format = format_accepted(exchange->head.accept, format);
-  if (!loss->answer_format) return list_types(exchange, PROBLEM_NOT_ACCEPTABLE, "Accept names no encoding that there is");
+  if (!loss->answer_format)
+    return list_types(exchange, PROBLEM_NOT_ACCEPTABLE, "Accept names no encoding that there is");
   loss->decoder = format->decode_begin(&loss->request);
   return loss->decoder != NULL;
 }
@@ -53,7 +54,8 @@ bool loss_begin(struct exchange *exchange) {
   request_begin(&loss->request, &exchange->arena, &exchange->problem, exchange->server->config.max_neurons);
   exchange->state = loss;
   if (!check_encoding(exchange)) return false;
-  if (exchange->query && !query_each(exchange->query, &exchange->arena, &exchange->problem, query_option, &loss->request)) {
+  if (exchange->query &&
+      !query_each(exchange->query, &exchange->arena, &exchange->problem, query_option, &loss->request)) {
     return false;
   }
   const char *type = exchange->head.content_type;

@@ -13,17 +13,17 @@ static const struct option {
   const char *pointer;
   option_parser *parse;
 } table[] = {
-    {"/lambdas/lambda_mse", parse_lambda},    {"/lambdas/lambda_in", parse_lambda},
-    {"/lambdas/lambda_hid", parse_lambda},    {"/lambdas/lambda_out", parse_lambda},
-    {"/lambdas/lambda_fr", parse_lambda},     {"/lambdas/lambda_fr_sd", parse_lambda},
-    {"/lambdas/lambda_fr_cv", parse_lambda},  {"/gradients", parse_gradients},
+    {"/lambdas/lambda_mse", parse_lambda},     {"/lambdas/lambda_in", parse_lambda},
+    {"/lambdas/lambda_hid", parse_lambda},     {"/lambdas/lambda_out", parse_lambda},
+    {"/lambdas/lambda_fr", parse_lambda},      {"/lambdas/lambda_fr_sd", parse_lambda},
+    {"/lambdas/lambda_fr_cv", parse_lambda},   {"/gradients", parse_gradients},
     {"/gradient_dtype", parse_gradient_dtype}, {"/wrt", parse_wrt},
-    {"/nonfinite", parse_nonfinite},          {"/contract", parse_contract},
+    {"/nonfinite", parse_nonfinite},           {"/contract", parse_contract},
 };
 
-const char *const option_names[] = {"lambda_mse",    "lambda_in", "lambda_hid",     "lambda_out", "lambda_fr", "lambda_fr_sd",
-                                    "lambda_fr_cv",  "gradients", "gradient_dtype", "wrt",        "nonfinite", "contract",
-                                    NULL};
+const char *const option_names[] = {"lambda_mse",   "lambda_in",    "lambda_hid", "lambda_out",     "lambda_fr",
+                                    "lambda_fr_sd", "lambda_fr_cv", "gradients",  "gradient_dtype", "wrt",
+                                    "nonfinite",    "contract",     NULL};
 
 static int find(const char *name, const char *const *names) {
   for (int i = 0; names[i]; i++) {
@@ -32,9 +32,13 @@ static int find(const char *name, const char *const *names) {
   return -1;
 }
 
-int option_find(const char *name) { return find(name, option_names); }
+int option_find(const char *name) {
+  return find(name, option_names);
+}
 
-const char *option_pointer(int option) { return table[option].pointer; }
+const char *option_pointer(int option) {
+  return table[option].pointer;
+}
 
 bool option_given(struct request *request, enum source source, int option) {
   uint32_t bit = UINT32_C(1) << option;
@@ -55,9 +59,9 @@ bool option_set(struct request *request, enum source source, int option, const c
 }
 
 bool option_unknown(struct request *request, const char *name, const char *parent) {
-  static const char *const synonyms[] = {"mse",   "lambda_mse",   "in",    "lambda_in",    "hid", "lambda_hid",
-                                         "out",   "lambda_out",   "fr",    "lambda_fr",    "fr_sd", "lambda_fr_sd",
-                                         "fr_cv", "lambda_fr_cv", NULL};
+  static const char *const synonyms[] = {"mse",        "lambda_mse",   "in",         "lambda_in",    "hid",
+                                         "lambda_hid", "out",          "lambda_out", "fr",           "lambda_fr",
+                                         "fr_sd",      "lambda_fr_sd", "fr_cv",      "lambda_fr_cv", NULL};
   bool lambda = strcmp(parent, "/lambdas/") == 0 || strncmp(name, "lambda", 6) == 0;
   char hint[300], quoted[64], token[128], pointer[160];
   if (lambda) {
@@ -80,11 +84,12 @@ static bool parse_lambda(struct request *request, int option, const char *text) 
   names_quote(text, strlen(text), quoted);
   double value = 0;
   if (!json_is_number(text, strlen(text))) {
-    return problem_set(request->problem, PROBLEM_INVALID_LAMBDA, pointer, "%s must be a number, not \"%s\"", name, quoted);
+    return problem_set(request->problem, PROBLEM_INVALID_LAMBDA, pointer, "%s must be a number, not \"%s\"", name,
+                       quoted);
   }
   if (!number_read(RNNLOSS_F64, text, strlen(text), &value)) {
-    return problem_set(request->problem, PROBLEM_INVALID_LAMBDA, pointer, "%s must be finite: %s is beyond the largest double",
-                       name, quoted);
+    return problem_set(request->problem, PROBLEM_INVALID_LAMBDA, pointer,
+                       "%s must be finite: %s is beyond the largest double", name, quoted);
   }
   if (value < 0) {
     return problem_set(request->problem, PROBLEM_INVALID_LAMBDA, pointer, "%s must not be negative: %s", name, quoted);
@@ -148,7 +153,8 @@ bool option_wrt(struct request *request, const char *name) {
   int t = tensor_find(name);
   if (t < 0) {
     names_quote(name, strlen(name), quoted);
-    return problem_set(request->problem, PROBLEM_INVALID_REQUEST, pointer, "wrt names an unknown tensor \"%s\"", quoted);
+    return problem_set(request->problem, PROBLEM_INVALID_REQUEST, pointer, "wrt names an unknown tensor \"%s\"",
+                       quoted);
   }
   if (request->options.wrt & 1u << t) {
     return problem_set(request->problem, PROBLEM_INVALID_REQUEST, pointer, "wrt names %s twice", name);

@@ -33,10 +33,13 @@ static const struct problem_row rows[PROBLEM_TYPES] = {
     [PROBLEM_INTERNAL] = {"internal", 500, "A defect of the server"},
 };
 
-const char problem_prebuilt[] = "{\"type\":\"#overloaded\",\"title\":\"Out of memory for now\",\"status\":503,"
-                                "\"detail\":\"no memory could be had for this request; try again\",\"request_id\":\"\"}\n";
+const char problem_prebuilt[] =
+    "{\"type\":\"#overloaded\",\"title\":\"Out of memory for now\",\"status\":503,"
+    "\"detail\":\"no memory could be had for this request; try again\",\"request_id\":\"\"}\n";
 
-const struct problem_row *problem_row(enum problem_type type) { return &rows[type < PROBLEM_TYPES ? type : 0]; }
+const struct problem_row *problem_row(enum problem_type type) {
+  return &rows[type < PROBLEM_TYPES ? type : 0];
+}
 
 /* A malformed body is malformed whatever it would have meant, and no memory is no verdict at all. */
 static bool gives_way(enum problem_type old, enum problem_type new) {

@@ -7,11 +7,17 @@
 
 #define BINS_WORTH 1024 /* elements below which sums are quicker without bins */
 
-static unsigned bit(rnnloss_tensor t) { return 1u << t; }
+static unsigned bit(rnnloss_tensor t) {
+  return 1u << t;
+}
 
-static bool is_pair(rnnloss_tensor t) { return t == RNNLOSS_PRED || t == RNNLOSS_TARGET; }
+static bool is_pair(rnnloss_tensor t) {
+  return t == RNNLOSS_PRED || t == RNNLOSS_TARGET;
+}
 
-static rnnloss_tensor partner(rnnloss_tensor t) { return t == RNNLOSS_PRED ? RNNLOSS_TARGET : RNNLOSS_PRED; }
+static rnnloss_tensor partner(rnnloss_tensor t) {
+  return t == RNNLOSS_PRED ? RNNLOSS_TARGET : RNNLOSS_PRED;
+}
 
 static bool needs_rates(const struct request *request) {
   return request_active(request, RNNLOSS_FR_SD) || request_active(request, RNNLOSS_FR_CV);
@@ -78,10 +84,12 @@ static void note_nonfinite(struct request *request, rnnloss_tensor t, const void
   if (index < elements) evaluation->nonfinite[t] = evaluation->reduced[t] + index + 1;
 }
 
-static uint64_t nonfinites(const rnnloss_nonfinite *count) { return count->nan + count->positive + count->negative; }
+static uint64_t nonfinites(const rnnloss_nonfinite *count) {
+  return count->nan + count->positive + count->negative;
+}
 
-static rnnloss_status reduce_weights(struct evaluation *evaluation, rnnloss_term term, rnnloss_dtype dtype, const void *x,
-                                     size_t elements, bool *all_finite) {
+static rnnloss_status reduce_weights(struct evaluation *evaluation, rnnloss_term term, rnnloss_dtype dtype,
+                                     const void *x, size_t elements, bool *all_finite) {
   rnnloss_square *square = square_of(evaluation, term);
   uint64_t before = nonfinites(&square->nonfinite);
   rnnloss_status status = rnnloss_square_add(square, evaluation->bins, dtype, x, elements);

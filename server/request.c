@@ -19,7 +19,9 @@ unsigned request_present(const struct request *request) {
   return present;
 }
 
-bool request_active(const struct request *request, rnnloss_term k) { return request->options.lambda[k] > 0; }
+bool request_active(const struct request *request, rnnloss_term k) {
+  return request->options.lambda[k] > 0;
+}
 
 unsigned request_used(const struct request *request) {
   unsigned used = 0;
@@ -44,7 +46,8 @@ static bool check_missing(struct request *request) {
     int t = __builtin_ctz(missing);
     char pointer[POINTER_MAX];
     return problem_set(request->problem, PROBLEM_MISSING_TENSOR, tensor_pointer(NULL, (rnnloss_tensor)t, "", pointer),
-                       "%s > 0 needs the tensor %s, which was not sent", info->lambda_key, tensor_name((rnnloss_tensor)t));
+                       "%s > 0 needs the tensor %s, which was not sent", info->lambda_key,
+                       tensor_name((rnnloss_tensor)t));
   }
   return true;
 }
@@ -59,7 +62,8 @@ static bool check_wrt(struct request *request) {
 static bool check_complete(struct request *request) {
   for (int t = 0; t < RNNLOSS_TENSORS; t++) {
     const struct tensor *tensor = &request->tensor[t];
-    if (tensor->present && !tensor->complete) return problem_set(request->problem, PROBLEM_INTERNAL, "", "a tensor has no end");
+    if (tensor->present && !tensor->complete)
+      return problem_set(request->problem, PROBLEM_INTERNAL, "", "a tensor has no end");
   }
   return true;
 }

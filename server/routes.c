@@ -4,7 +4,12 @@
 #include "server.h"
 
 const struct route routes[] = {
-    {.path = "/loss", .post = true, .begin = loss_begin, .receive = loss_receive, .finish = loss_finish, .release = loss_release},
+    {.path = "/loss",
+     .post = true,
+     .begin = loss_begin,
+     .receive = loss_receive,
+     .finish = loss_finish,
+     .release = loss_release},
     {.path = "/terms", .finish = terms_finish},
     {.path = "/version", .finish = version_finish},
     {.path = "/healthz", .finish = live_finish},

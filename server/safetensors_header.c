@@ -7,7 +7,19 @@
 
 #include "server.h"
 
-enum { AT_START, IN_ROOT, AT_METADATA, IN_METADATA, AT_OPTION, AT_ENTRY, IN_ENTRY, AT_MEMBER, IN_LIST, IN_SKIPPED, AT_END };
+enum {
+  AT_START,
+  IN_ROOT,
+  AT_METADATA,
+  IN_METADATA,
+  AT_OPTION,
+  AT_ENTRY,
+  IN_ENTRY,
+  AT_MEMBER,
+  IN_LIST,
+  IN_SKIPPED,
+  AT_END
+};
 enum { DTYPE = 1, SHAPE = 2, OFFSETS = 4 };
 
 void safetensors_header_begin(struct safetensors_header *header, struct request *request) {
@@ -157,7 +169,8 @@ static bool root_key(struct safetensors_header *header, const char *text, size_t
   names_quote(text, length, name);
   if (strcmp(name, "__metadata__") == 0) {
     header->place = AT_METADATA;
-    if (header->metadata) return problem_set(header->request->problem, PROBLEM_DUPLICATE, "", "__metadata__ is given twice");
+    if (header->metadata)
+      return problem_set(header->request->problem, PROBLEM_DUPLICATE, "", "__metadata__ is given twice");
     header->metadata = true;
     return true;
   }
@@ -180,18 +193,29 @@ bool safetensors_header_event(void *context, enum json_event event, const char *
   struct safetensors_header *header = context;
   bool object = event == JSON_OBJECT_BEGIN, end = event == JSON_OBJECT_END;
   switch (header->place) {
-    case AT_START: return enter(header, object, IN_ROOT, "the header must be a JSON object");
-    case IN_ROOT: return end ? enter(header, true, AT_END, "") : root_key(header, text, length);
-    case AT_METADATA:
-      return enter(header, object || event == JSON_NULL, object ? IN_METADATA : IN_ROOT, "__metadata__ must be an object");
-    case IN_METADATA: return end ? enter(header, true, IN_ROOT, "") : metadata_key(header, text, length);
-    case AT_OPTION: return metadata_value(header, event, text, length);
-    case AT_ENTRY: return enter(header, object, IN_ENTRY, "a tensor must be an object of dtype, shape and data_offsets");
-    case IN_ENTRY: return end ? entry_end(header) : entry_key(header, text, length);
-    case AT_MEMBER: return member_value(header, event, text, length);
-    case IN_LIST: return list_event(header, event, text, length);
-    case IN_SKIPPED: return skip(header, event);
-    default: return true;
+  case AT_START:
+    return enter(header, object, IN_ROOT, "the header must be a JSON object");
+  case IN_ROOT:
+    return end ? enter(header, true, AT_END, "") : root_key(header, text, length);
+  case AT_METADATA:
+    return enter(header, object || event == JSON_NULL, object ? IN_METADATA : IN_ROOT,
+                 "__metadata__ must be an object");
+  case IN_METADATA:
+    return end ? enter(header, true, IN_ROOT, "") : metadata_key(header, text, length);
+  case AT_OPTION:
+    return metadata_value(header, event, text, length);
+  case AT_ENTRY:
+    return enter(header, object, IN_ENTRY, "a tensor must be an object of dtype, shape and data_offsets");
+  case IN_ENTRY:
+    return end ? entry_end(header) : entry_key(header, text, length);
+  case AT_MEMBER:
+    return member_value(header, event, text, length);
+  case IN_LIST:
+    return list_event(header, event, text, length);
+  case IN_SKIPPED:
+    return skip(header, event);
+  default:
+    return true;
   }
 }
 
@@ -215,7 +239,8 @@ bool safetensors_header_end(struct safetensors_header *header) {
       return safetensors_malformed(request, (int)entry->t, "its data_offsets leave a hole, overlap or run backwards");
     }
     if (entry->end - entry->begin != tensor->elements * rnnloss_dtype_size(tensor->dtype)) {
-      return safetensors_malformed(request, (int)entry->t, "its data_offsets don't span the size of its shape and dtype");
+      return safetensors_malformed(request, (int)entry->t,
+                                   "its data_offsets don't span the size of its shape and dtype");
     }
     position = entry->end;
   }

@@ -1,6 +1,7 @@
 /* server.h - the map of rnnlossd: every room, what it takes and what it gives
  *
- *   bytes -> format.decode -> struct request -> evaluate (librnnloss) -> struct result -> format.encode -> struct body -> bytes
+ *   bytes -> format.decode -> struct request -> evaluate (librnnloss) -> struct result -> format.encode -> struct body
+ * -> bytes
  *
  * Conventions. A function that returns bool returns false on failure, and has then described the
  * failure in the struct problem at hand; running out of memory is the problem PROBLEM_OVERLOADED.
@@ -49,9 +50,9 @@ struct arena {
   struct arena_block *blocks;
   char *next, *end;
 };
-void *arena_allocate(struct arena *arena, size_t size); /* aligned to 16; NULL if there is none */
+void *arena_allocate(struct arena *arena, size_t size);                 /* aligned to 16; NULL if there is none */
 char *arena_text(struct arena *arena, const char *text, size_t length); /* a copy, NUL added */
-void arena_release(struct arena *arena);                /* all of it; the arena is empty again */
+void arena_release(struct arena *arena);                                /* all of it; the arena is empty again */
 
 /* ---- text.c: growing text in an arena -------------------------------------------------------- */
 
@@ -62,7 +63,7 @@ struct text {
   bool failed; /* out of memory once: the text is incomplete */
 };
 void text_bytes(struct text *text, const char *bytes, size_t length);
-void text_string(struct text *text, const char *string); /* as it is */
+void text_string(struct text *text, const char *string);      /* as it is */
 void text_json_string(struct text *text, const char *string); /* quoted and escaped */
 void text_json_number(struct text *text, double value);
 void text_unsigned(struct text *text, uint64_t value);
@@ -86,8 +87,9 @@ struct cursor {
   size_t offset;
 };
 bool store_append(struct store *store, const void *bytes, size_t length, uint64_t expected); /* false: out of memory */
-void *store_extend(struct store *store, size_t size, uint64_t expected, size_t *room); /* room >= size bytes to fill .. */
-void store_filled(struct store *store, size_t length);                                 /* .. of which so many were */
+void *store_extend(struct store *store, size_t size, uint64_t expected,
+                   size_t *room);                      /* room >= size bytes to fill .. */
+void store_filled(struct store *store, size_t length); /* .. of which so many were */
 void store_release(struct store *store);
 void store_drop_first(struct store *store); /* releases the first block; length stays what was appended */
 struct cursor store_start(const struct store *store);
@@ -141,8 +143,8 @@ const struct problem_row *problem_row(enum problem_type type);
  * counts, but that a malformed body (400) takes the place of an invalid one (422). */
 bool problem_set(struct problem *problem, enum problem_type type, const char *pointer, const char *detail, ...)
     PRINTF_LIKE(4, 5);
-bool problem_out_of_memory(struct problem *problem);          /* 503 */
-const char *problem_token(const char *name, char out[128]);  /* a (quoted) name as a step of a JSON pointer */
+bool problem_out_of_memory(struct problem *problem);        /* 503 */
+const char *problem_token(const char *name, char out[128]); /* a (quoted) name as a step of a JSON pointer */
 /* The problem+json document. NULL if memory has run out: then send problem_prebuilt (503). */
 char *problem_print(const struct problem *problem, const char *request_id, struct arena *arena, size_t *length);
 extern const char problem_prebuilt[];
@@ -209,11 +211,12 @@ bool json_is_number(const char *text, size_t length);                         /*
 
 struct base64_decoder {
   uint32_t bits;
-  unsigned count;  /* characters of the present group of four */
+  unsigned count; /* characters of the present group of four */
   unsigned padding;
 };
 /* Decodes length characters to at most 3 * (length / 4 + 1) bytes at out; false: not base64. */
-bool base64_decode(struct base64_decoder *decoder, const char *text, size_t length, unsigned char *out, size_t *written);
+bool base64_decode(struct base64_decoder *decoder, const char *text, size_t length, unsigned char *out,
+                   size_t *written);
 bool base64_decode_end(const struct base64_decoder *decoder); /* false: it ended within a group */
 /* Encodes length bytes to 4 * ((length + 2) / 3) characters; returns their number. */
 size_t base64_encode(const unsigned char *bytes, size_t length, char *out);
@@ -225,12 +228,14 @@ size_t base64_encode(const unsigned char *bytes, size_t length, char *out);
 struct document;
 struct document *document_create(void);
 void *document_root(struct document *document); /* the root object */
-void *document_object(struct document *document, void *node, const char *key); /* a new object in node; key NULL: node is an array */
+void *document_object(struct document *document, void *node,
+                      const char *key); /* a new object in node; key NULL: node is an array */
 void *document_array(struct document *document, void *node, const char *key);
 void document_string(struct document *document, void *node, const char *key, const char *value);
 void document_integer(struct document *document, void *node, const char *key, uint64_t value); /* below 2^53 */
 void document_boolean(struct document *document, void *node, const char *key, bool value);
-char *document_print(struct document *document, bool pretty, struct arena *arena, size_t *length); /* a line's end added; NULL: no memory */
+char *document_print(struct document *document, bool pretty, struct arena *arena,
+                     size_t *length);             /* a line's end added; NULL: no memory */
 void document_release(struct document *document); /* NULL is fine */
 void document_setup(void);                        /* once, before threads: cJSON allocates by memory_allocate */
 
@@ -245,7 +250,8 @@ bool media_type_is(const char *header, const char *type);
 /* The quality in thousandths that an Accept header gives type, 0 if none; 1000 if accept is NULL. */
 unsigned media_quality(const char *accept, const char *type);
 
-/* ---- request.c, options.c, tensor.c, shapes.c: the one request type -------------------------------------------------- */
+/* ---- request.c, options.c, tensor.c, shapes.c: the one request type
+ * -------------------------------------------------- */
 
 enum form { FORM_NESTED, FORM_DATA, FORM_BASE64, FORM_BINARY }; /* how a tensor came, and its gradient goes back */
 
@@ -255,15 +261,15 @@ enum form { FORM_NESTED, FORM_DATA, FORM_BASE64, FORM_BINARY }; /* how a tensor 
 struct tensor {
   bool present, complete; /* named in the request; all its data has come */
   bool has_dtype, has_shape;
-  bool loose;             /* numbers that came before their dtype: 9 bytes each, double and side */
+  bool loose; /* numbers that came before their dtype: 9 bytes each, double and side */
   enum form form;
   rnnloss_dtype dtype;
   unsigned rank;
   uint64_t shape[RANK_MAX];
-  uint64_t elements;      /* the product of shape */
-  uint64_t received;      /* bytes of data */
-  bool keep;              /* decided with the first of them: they are kept */
-  struct store store;     /* what is kept of them */
+  uint64_t elements;        /* the product of shape */
+  uint64_t received;        /* bytes of data */
+  bool keep;                /* decided with the first of them: they are kept */
+  struct store store;       /* what is kept of them */
   unsigned char partial[8]; /* first bytes of an element that a chunk's end has cut */
   unsigned partial_length;
 };
@@ -277,7 +283,7 @@ struct options {
   bool has_gradient_dtype;
   rnnloss_dtype gradient_dtype;
   bool has_wrt;
-  unsigned wrt;   /* bit t: tensor t */
+  unsigned wrt; /* bit t: tensor t */
   bool propagate;
   uint32_t given[2]; /* by source: bit i, option i of the table was given */
 };
@@ -317,7 +323,7 @@ size_t tensor_element_size(const struct tensor *tensor); /* as kept: 9 if loose 
 int tensor_find(const char *name);                       /* index, or -1 */
 int dtype_find(const char *name);
 bool tensor_unknown(struct request *request, const char *name, size_t length); /* 422, with a suggestion */
-bool tensor_begin(struct request *request, rnnloss_tensor t, enum form form); /* refuses a second one */
+bool tensor_begin(struct request *request, rnnloss_tensor t, enum form form);  /* refuses a second one */
 bool tensor_dtype(struct request *request, rnnloss_tensor t, const char *name, size_t length);
 bool tensor_shape(struct request *request, rnnloss_tensor t, unsigned rank, const uint64_t *shape);
 /* The next bytes of the tensor's data: little-endian elements (or loose numbers), cut anywhere. */
@@ -360,11 +366,12 @@ struct evaluation {
   bool begun[RNNLOSS_MEAN_SQUARES], rates_begun;
   rnnloss_square square[RNNLOSS_MEAN_SQUARES];
   rnnloss_rates rates;
-  uint64_t reduced[RNNLOSS_TENSORS]; /* elements that have gone into their sums (or were looked at, if none needs them) */
+  uint64_t
+      reduced[RNNLOSS_TENSORS]; /* elements that have gone into their sums (or were looked at, if none needs them) */
   struct cursor cursor[RNNLOSS_TENSORS]; /* where the next one is kept */
   uint64_t nonfinite[RNNLOSS_TENSORS];   /* 1 + index of the first element that is not finite; 0: none */
   enum { EVALUATE_SETTLE, EVALUATE_REDUCE, EVALUATE_BEGIN, EVALUATE_TERMS, EVALUATE_OFFSETS, EVALUATE_READY } phase;
-  unsigned work;        /* bytes' worth of work done in this slice */
+  unsigned work;           /* bytes' worth of work done in this slice */
   rnnloss_tensor settling; /* SETTLE: the tensor, its numbers so far */
   struct store settled;
   rnnloss_terms *terms;
@@ -410,7 +417,7 @@ struct body {
   struct arena *arena;
   const struct request *request;
   struct piece *first, *last;
-  bool sized;      /* length is exact; else it is an upper bound */
+  bool sized; /* length is exact; else it is an upper bound */
   uint64_t length;
   struct piece *now; /* where reading is */
   uint64_t position; /* bytes or elements of it that have been read */
@@ -446,11 +453,11 @@ void json_nest_where(const struct json_nest *nest, bool counted, char *out, size
 struct json_tensor {
   struct request *request;
   rnnloss_tensor t;
-  bool begun, done;  /* its first, its last event has come */
-  bool fresh;        /* a key has come, and nothing of its value yet */
-  bool object;       /* {"dtype", "shape", "data"}; else nested arrays */
-  unsigned members;  /* bit: this member of the object has come */
-  int member;        /* the one being read, -1: none */
+  bool begun, done; /* its first, its last event has come */
+  bool fresh;       /* a key has come, and nothing of its value yet */
+  bool object;      /* {"dtype", "shape", "data"}; else nested arrays */
+  unsigned members; /* bit: this member of the object has come */
+  int member;       /* the one being read, -1: none */
   struct json_nest nest;
   unsigned rank; /* of "shape" */
   uint64_t shape[RANK_MAX];
@@ -496,7 +503,7 @@ bool safetensors_malformed(struct request *request, int t, const char *detail); 
 
 struct format {
   const char *name;
-  const char *const *media_types; /* ends with NULL; answers carry the first */
+  const char *const *media_types;                 /* ends with NULL; answers carry the first */
   void *(*decode_begin)(struct request *request); /* NULL: problem set */
   bool (*decode)(void *decoder, const char *bytes, size_t length);
   bool (*decode_end)(void *decoder);
@@ -505,9 +512,9 @@ struct format {
 bool json_encode(const struct result *result, struct body *body);        /* json_encode.c */
 bool safetensors_encode(const struct result *result, struct body *body); /* safetensors_encode.c */
 extern const struct format format_json, format_safetensors;
-extern const struct format *const formats[]; /* ends with NULL */
-const struct format *format_of_type(const char *content_type);    /* NULL: none takes it */
-bool format_is_unstated(const char *content_type);                /* missing, or curl's default: the bytes decide */
+extern const struct format *const formats[];                         /* ends with NULL */
+const struct format *format_of_type(const char *content_type);       /* NULL: none takes it */
+bool format_is_unstated(const char *content_type);                   /* missing, or curl's default: the bytes decide */
 const struct format *format_sniff(const char *bytes, size_t length); /* by the first 8 bytes of a body */
 /* The encoding of an answer, given that of the request; NULL: none is acceptable. */
 const struct format *format_accepted(const char *accept, const struct format *of_request);
@@ -541,8 +548,8 @@ void answer_header(struct answer *answer, const char *name, const char *value); 
 
 struct route {
   const char *path;
-  bool post;                                     /* POST; else GET and HEAD */
-  bool (*begin)(struct exchange *exchange);       /* post: the headers have come; false: problem set */
+  bool post;                                /* POST; else GET and HEAD */
+  bool (*begin)(struct exchange *exchange); /* post: the headers have come; false: problem set */
   bool (*receive)(struct exchange *exchange, const char *bytes, size_t length);
   enum step (*finish)(struct exchange *exchange); /* the body has come: fill exchange->answer; post: in slices */
   void (*release)(struct exchange *exchange);     /* NULL: nothing beyond the arena */
@@ -555,15 +562,15 @@ int route_find(const char *path);
 struct exchange {
   struct server *server;
   struct arena arena;
-  char *target;      /* the raw request target, as it came */
+  char *target;       /* the raw request target, as it came */
   char *path, *query; /* decoded path; raw query or NULL */
   struct head head;
   char request_id[72];
-  int route;         /* -1: none */
-  bool dropping;     /* the answer is settled: what still arrives of the body is dropped */
+  int route;     /* -1: none */
+  bool dropping; /* the answer is settled: what still arrives of the body is dropped */
   bool answered;
-  uint64_t received; /* bytes of the body */
-  uint64_t sent;     /* bytes of the answer's body, counted by http.c */
+  uint64_t received;              /* bytes of the body */
+  uint64_t sent;                  /* bytes of the answer's body, counted by http.c */
   uint64_t began_ns, received_ns; /* monotonic: its headers, its last byte had come; 0: not yet */
   uint64_t reduce_ns, terms_ns;   /* time spent while the body arrived, and after */
   uint64_t turn_ns;               /* when the present turn of exchange_end began */
@@ -574,7 +581,7 @@ struct exchange {
 
 /* http.c calls these, in this order, from one thread. */
 struct exchange *exchange_create(struct server *server, const char *target); /* NULL: out of memory */
-bool exchange_begin(struct exchange *exchange, const struct head *head); /* false: answer now, read no body */
+bool exchange_begin(struct exchange *exchange, const struct head *head);     /* false: answer now, read no body */
 void exchange_body(struct exchange *exchange, const char *bytes, size_t length);
 bool exchange_end(struct exchange *exchange); /* false: call it again on the loop's next turn; true: answer is ready */
 void exchange_release(struct exchange *exchange);
@@ -582,7 +589,8 @@ void exchange_release(struct exchange *exchange);
 /* Answers with a document (problem or content); NULL bytes become the prebuilt 503. */
 void exchange_answer(struct exchange *exchange, unsigned status, const char *type, const char *bytes, size_t length);
 
-void exchange_answer_body(struct exchange *exchange, const char *type, struct body *body); /* 200, made while it is sent */
+void exchange_answer_body(struct exchange *exchange, const char *type,
+                          struct body *body); /* 200, made while it is sent */
 
 /* Handlers: loss.c, info.c (terms, version, health), metrics.c */
 bool loss_begin(struct exchange *exchange);
@@ -601,9 +609,9 @@ enum step metrics_finish(struct exchange *exchange);
 struct config {
   const char *listen[LISTEN_MAX]; /* "127.0.0.1:8080", "[::1]:0", "unix:/run/rnnlossd.sock" */
   size_t listen_count;
-  uint64_t max_body;    /* bytes */
-  uint64_t max_neurons; /* N_hid at most */
-  unsigned threads;     /* event loops */
+  uint64_t max_body;        /* bytes */
+  uint64_t max_neurons;     /* N_hid at most */
+  unsigned threads;         /* event loops */
   const char *allow_origin; /* CORS; NULL: none */
   bool allow_anonymous;     /* may listen beyond loopback without asking who is there */
   unsigned drain_seconds;   /* how long a drain may take */
@@ -611,10 +619,12 @@ struct config {
   char listen_text[2048]; /* RNNLOSSD_LISTEN, cut at its commas */
 };
 enum config_outcome { CONFIG_RUN, CONFIG_EXIT, CONFIG_WRONG }; /* go on; --help or --version was served; refused */
-/* Fills *config; strings point into argv, the environment and *config. Refusals are on standard error, with the name. */
+/* Fills *config; strings point into argv, the environment and *config. Refusals are on standard error, with the name.
+ */
 enum config_outcome config_read(struct config *config, int argc, char **argv, char **environment);
 /* Calls visit for every option's name and configured value: for /version. */
-void config_each(const struct config *config, void (*visit)(void *context, const char *name, uint64_t value), void *context);
+void config_each(const struct config *config, void (*visit)(void *context, const char *name, uint64_t value),
+                 void *context);
 
 /* ---- log.c: logfmt lines on standard error ------------------------------------------------------------ */
 
@@ -636,8 +646,8 @@ struct metrics {
   _Atomic uint64_t in_flight, connections;
   _Atomic uint64_t evaluations[RNNLOSS_TERMS];
 };
-void metrics_begin(struct metrics *metrics);                                   /* a request's headers have come */
-void metrics_end(struct metrics *metrics, const struct exchange *exchange);    /* it is answered, or its peer is gone */
+void metrics_begin(struct metrics *metrics);                                /* a request's headers have come */
+void metrics_end(struct metrics *metrics, const struct exchange *exchange); /* it is answered, or its peer is gone */
 
 /* ---- head.c: a request's headers, and what is doubtful in them ----------------------------------------- */
 
@@ -674,7 +684,8 @@ struct listener {
   char name[160]; /* "http://127.0.0.1:8080", "unix:/run/rnnlossd.sock" */
   char path[112]; /* of a unix socket, to be removed at the end; else empty */
 };
-bool listener_open(struct listener *listener, const char *address, char *error, size_t size); /* false: error says why */
+bool listener_open(struct listener *listener, const char *address, char *error,
+                   size_t size);                         /* false: error says why */
 bool listener_is_local(const struct listener *listener); /* a unix socket, or an address of the loopback */
 void listener_close(struct listener *listener);
 
@@ -702,7 +713,8 @@ struct connections {
 };
 bool connections_setup(struct connections *connections, size_t loops);
 void connections_end(struct connections *connections);
-int connections_open(struct connections *connections, int fd);   /* the loop with the fewest, which now has it; -1: full */
+int connections_open(struct connections *connections,
+                     int fd); /* the loop with the fewest, which now has it; -1: full */
 void connections_close(struct connections *connections, int fd); /* before the descriptor is closed */
 /* The HTTP library waits for edges, and misses the end of a peer's stream that came together with
  * its last data: a peer that died within its request would be waited for. Shutting down the reading

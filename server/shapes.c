@@ -14,7 +14,9 @@ struct candidates {
   unsigned count;
 };
 
-static uint64_t unit(const struct tensor *tensor) { return tensor->shape[tensor->rank - 1]; }
+static uint64_t unit(const struct tensor *tensor) {
+  return tensor->shape[tensor->rank - 1];
+}
 
 static bool mismatch(struct request *request, rnnloss_tensor t, rnnloss_tensor other, const char *rule) {
   char pointer[POINTER_MAX], shape[200], other_shape[200];
@@ -28,7 +30,8 @@ static bool mismatch(struct request *request, rnnloss_tensor t, rnnloss_tensor o
 static bool check_pair(struct request *request) {
   const struct tensor *pred = &request->tensor[RNNLOSS_PRED], *target = &request->tensor[RNNLOSS_TARGET];
   if (!pred->present || !target->present) return true;
-  if (pred->rank == target->rank && memcmp(pred->shape, target->shape, pred->rank * sizeof *pred->shape) == 0) return true;
+  if (pred->rank == target->rank && memcmp(pred->shape, target->shape, pred->rank * sizeof *pred->shape) == 0)
+    return true;
   return mismatch(request, RNNLOSS_TARGET, RNNLOSS_PRED, "pred and target must have the same shape");
 }
 
@@ -71,7 +74,8 @@ static bool check_hidden(struct request *request) {
     struct candidates own = hidden_of(request, t);
     if (own.count == 0) {
       bool pred = request->tensor[RNNLOSS_PRED].present;
-      return mismatch(request, t, pred ? RNNLOSS_PRED : RNNLOSS_TARGET, "one axis of w_out must be N_out, the last axis of pred and target");
+      return mismatch(request, t, pred ? RNNLOSS_PRED : RNNLOSS_TARGET,
+                      "one axis of w_out must be N_out, the last axis of pred and target");
     }
     hidden = first < 0 ? own : common(hidden, own);
     if (hidden.count == 0) {

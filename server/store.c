@@ -75,7 +75,9 @@ void store_drop_first(struct store *store) {
   memory_release(block);
 }
 
-struct cursor store_start(const struct store *store) { return (struct cursor){.block = store->first}; }
+struct cursor store_start(const struct store *store) {
+  return (struct cursor){.block = store->first};
+}
 
 size_t cursor_span(struct cursor *cursor, size_t limit, const unsigned char **bytes) {
   while (cursor->block && cursor->offset == cursor->block->used && cursor->block->next) {
@@ -88,4 +90,6 @@ size_t cursor_span(struct cursor *cursor, size_t limit, const unsigned char **by
   return length < limit ? length : limit;
 }
 
-void cursor_advance(struct cursor *cursor, size_t length) { cursor->offset += length; }
+void cursor_advance(struct cursor *cursor, size_t length) {
+  cursor->offset += length;
+}

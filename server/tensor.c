@@ -25,7 +25,9 @@ int dtype_find(const char *name) {
   return -1;
 }
 
-const char *tensor_name(rnnloss_tensor t) { return rnnloss_tensor_describe(t)->name; }
+const char *tensor_name(rnnloss_tensor t) {
+  return rnnloss_tensor_describe(t)->name;
+}
 
 const char *tensor_pointer(const struct tensor *tensor, rnnloss_tensor t, const char *member, char out[POINTER_MAX]) {
   bool nested = !tensor || tensor->form == FORM_NESTED;
@@ -35,9 +37,9 @@ const char *tensor_pointer(const struct tensor *tensor, rnnloss_tensor t, const 
 
 bool tensor_unknown(struct request *request, const char *name, size_t length) {
   static const char *const names[] = {"pred", "target", "fr", "w_in", "w_hid", "w_out", NULL};
-  static const char *const synonyms[] = {"state",  "fr",     "states", "fr",     "hidden", "fr",    "rates",     "fr",
-                                         "label",  "target", "labels", "target", "y",      "target", "w_rec",    "w_hid",
-                                         "w_readout", "w_out", NULL};
+  static const char *const synonyms[] = {"state", "fr",    "states",    "fr",     "hidden", "fr", "rates",
+                                         "fr",    "label", "target",    "labels", "target", "y",  "target",
+                                         "w_rec", "w_hid", "w_readout", "w_out",  NULL};
   char hint[200], quoted[64], token[128], pointer[160];
   names_quote(name, length, quoted);
   names_suggest(quoted, names, synonyms, hint, sizeof hint);
@@ -59,9 +61,9 @@ bool tensor_begin(struct request *request, rnnloss_tensor t, enum form form) {
 
 bool tensor_dtype(struct request *request, rnnloss_tensor t, const char *name, size_t length) {
   static const char *const names[] = {"F16", "BF16", "F32", "F64", NULL};
-  static const char *const synonyms[] = {"float16", "F16", "half", "F16",    "bfloat16", "BF16",   "float32", "F32",
-                                         "float",   "F32", "f32",  "F32",    "float64",  "F64",    "double",  "F64",
-                                         "f64",     "F64", "f16",  "F16",    "bf16",     "BF16",   NULL};
+  static const char *const synonyms[] = {"float16", "F16", "half", "F16", "bfloat16", "BF16", "float32", "F32",
+                                         "float",   "F32", "f32",  "F32", "float64",  "F64",  "double",  "F64",
+                                         "f64",     "F64", "f16",  "F16", "bf16",     "BF16", NULL};
   struct tensor *tensor = &request->tensor[t];
   char quoted[64], hint[120], pointer[POINTER_MAX];
   names_quote(name, length, quoted);

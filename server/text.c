@@ -24,7 +24,9 @@ void text_bytes(struct text *text, const char *bytes, size_t length) {
   text->length += length;
 }
 
-void text_string(struct text *text, const char *string) { text_bytes(text, string, strlen(string)); }
+void text_string(struct text *text, const char *string) {
+  text_bytes(text, string, strlen(string));
+}
 
 void text_json_string(struct text *text, const char *string) {
   static const char hex[] = "0123456789abcdef";

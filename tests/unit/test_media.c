@@ -36,66 +36,68 @@ static void recognises_types(void **state) {
   assert_false(media_type_is(NULL, JSON));
 }
 
+/* What an Accept header gives application/json. */
+static const struct {
+  const char *accept;
+  unsigned quality;
+} rows[] = {
+    {NULL, 1000},
+    {"", 1000},
+    {" , ", 1000},
+    {"application/json", 1000},
+    {"APPLICATION/Json", 1000},
+    {"text/plain", 0},
+    {"*/*", 1000},
+    {"application/*", 1000},
+    {"text/*", 0},
+    {"app/*", 0},
+    {"application/json;q=0.5", 500},
+    {"application/json ; q=0.5", 500},
+    {"application/json;Q=0.123", 123},
+    {"application/json;q=0", 0},
+    {"application/json;q=0.", 0},
+    {"application/json;q=1.000", 1000},
+    {"application/json;q=1.", 1000},
+    {"application/json;charset=utf-8;q=0.7", 700},
+    {"application/json;q=0.7;v=1", 700},
+    {"application/json;v=\"a,b;q=0.1\\\"\";q=0.7", 700},
+    {"text/html;v=\",application/json\"", 0},
+    /* the closest range counts, not the first, nor the best */
+    {"*/*;q=0.1, application/json;q=0.5", 500},
+    {"application/json;q=0.5, */*;q=0.9", 500},
+    {"application/*;q=0.3,*/*;q=0.9", 300},
+    {"application/json;q=0,*/*", 0},
+    {"text/html, application/xhtml+xml, application/xml;q=0.9, */*;q=0.8", 800},
+    {"application/json;v=1;q=0.2,application/json;q=0.8", 800},
+    {",,application/json,", 1000},
+    {"text/plain\t,\tapplication/json;q=0.9", 900},
+    /* malformed elements say nothing */
+    {"application/json;q=2", 0},
+    {"application/json;q=1.001", 0},
+    {"application/json;q=0.1234", 0},
+    {"application/json;q=-1", 0},
+    {"application/json;q=", 0},
+    {"application/json;q", 0},
+    {"application/json;q=.", 0},
+    {"application/json;q=0,5", 0},
+    {"application/json;q=abc", 0},
+    {"application/json;q=0.5x", 0},
+    {"application/json x", 0},
+    {"application/", 0},
+    {"/json", 0},
+    {"application", 0},
+    {"*/json", 0},
+    {"application/json;v=\"open", 0},
+    {"application/json;q=7, */*;q=0.4", 400},
+    {"application//json", 0},
+    {"(comment), application/json", 1000},
+    {"application/json;;q=0.5", 500},
+    /* what Java's HttpURLConnection sends */
+    {"text/html, image/gif, image/jpeg, *; q=.2, */*; q=.2", 200},
+};
+
 static void weighs_ranges(void **state) {
   (void)state;
-  static const struct {
-    const char *accept;
-    unsigned quality;
-  } rows[] = {
-      {NULL, 1000},
-      {"", 1000},
-      {" , ", 1000},
-      {"application/json", 1000},
-      {"APPLICATION/Json", 1000},
-      {"text/plain", 0},
-      {"*/*", 1000},
-      {"application/*", 1000},
-      {"text/*", 0},
-      {"app/*", 0},
-      {"application/json;q=0.5", 500},
-      {"application/json ; q=0.5", 500},
-      {"application/json;Q=0.123", 123},
-      {"application/json;q=0", 0},
-      {"application/json;q=0.", 0},
-      {"application/json;q=1.000", 1000},
-      {"application/json;q=1.", 1000},
-      {"application/json;charset=utf-8;q=0.7", 700},
-      {"application/json;q=0.7;v=1", 700},
-      {"application/json;v=\"a,b;q=0.1\\\"\";q=0.7", 700},
-      {"text/html;v=\",application/json\"", 0},
-      /* the closest range counts, not the first, nor the best */
-      {"*/*;q=0.1, application/json;q=0.5", 500},
-      {"application/json;q=0.5, */*;q=0.9", 500},
-      {"application/*;q=0.3,*/*;q=0.9", 300},
-      {"application/json;q=0,*/*", 0},
-      {"text/html, application/xhtml+xml, application/xml;q=0.9, */*;q=0.8", 800},
-      {"application/json;v=1;q=0.2,application/json;q=0.8", 800},
-      {",,application/json,", 1000},
-      {"text/plain\t,\tapplication/json;q=0.9", 900},
-      /* malformed elements say nothing */
-      {"application/json;q=2", 0},
-      {"application/json;q=1.001", 0},
-      {"application/json;q=0.1234", 0},
-      {"application/json;q=-1", 0},
-      {"application/json;q=", 0},
-      {"application/json;q", 0},
-      {"application/json;q=.", 0},
-      {"application/json;q=0,5", 0},
-      {"application/json;q=abc", 0},
-      {"application/json;q=0.5x", 0},
-      {"application/json x", 0},
-      {"application/", 0},
-      {"/json", 0},
-      {"application", 0},
-      {"*/json", 0},
-      {"application/json;v=\"open", 0},
-      {"application/json;q=7, */*;q=0.4", 400},
-      {"application//json", 0},
-      {"(comment), application/json", 1000},
-      {"application/json;;q=0.5", 500},
-      /* what Java's HttpURLConnection sends */
-      {"text/html, image/gif, image/jpeg, *; q=.2, */*; q=.2", 200},
-  };
   for (size_t i = 0; i < COUNT(rows); i++)
     if (media_quality(rows[i].accept, JSON) != rows[i].quality)
       fail_msg("%s: %u", rows[i].accept, media_quality(rows[i].accept, JSON));
