@@ -216,7 +216,7 @@ static enum step finish(struct exchange *exchange) {
     answer_options(exchange);
     return STEP_DONE;
   }
-  if (exchange->problem.type != PROBLEM_NONE) return STEP_FAILED;
+  if (exchange->dropping && exchange->problem.type != PROBLEM_NONE) return STEP_FAILED;
   return routes[exchange->route].finish(exchange);
 }
 

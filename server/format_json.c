@@ -247,6 +247,6 @@ static bool decode_end(void *state) {
   return decoder->request->problem->type == PROBLEM_NONE;
 }
 
-static const char *const media_types[] = {"application/json", "text/json", NULL};
+static const char *const media_types[] = {"application/json", NULL};
 
 const struct format format_json = {"json", media_types, decode_begin, decode, decode_end, json_encode};

@@ -44,7 +44,7 @@ static void check_changes(enum sample_form form, struct blob *body) {
   for (size_t i = 0; i < body->length; i++) {
     unsigned char old = bytes[i];
     for (size_t k = 0; k < sizeof others + 8; k++) {
-      unsigned char new = k < 8 ? (unsigned char)(old ^ 1u << k) : others[k - 8];
+      unsigned char new = (unsigned char)(k < 8 ? old ^ 1u << k : others[k - 8]);
       if (new == old) continue;
       bytes[i] = new;
       struct reply reply = post(form, body->bytes, body->length, 0);
