@@ -159,10 +159,13 @@ format: ## put the sources into the format that lint asks for
 
 # Tests link what they test statically, so each compiler's sanitizers see all of it.
 SANITIZE = -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
+asan_runtime = $(shell $(1) -print-file-name=$(2))
 sanitize: ## run all tests with the address, leak and undefined-behaviour sanitizers, under gcc and clang
 	@tools/setup lint
-	@$(MAKE) check BUILD=$(BUILD)/sanitize-gcc CC=gcc CXX=g++ CFLAGS='$(SANITIZE)' HARDENING= STATIC=
-	@$(MAKE) check BUILD=$(BUILD)/sanitize-clang CC=clang CXX=clang++ CFLAGS='$(SANITIZE)' HARDENING= STATIC=
+	@TEST_PRELOAD=$(call asan_runtime,gcc,libasan.so) \
+	  $(MAKE) check BUILD=$(BUILD)/sanitize-gcc CC=gcc CXX=g++ CFLAGS='$(SANITIZE)' HARDENING= STATIC=
+	@TEST_PRELOAD=$(call asan_runtime,clang,libclang_rt.asan-$(shell uname -m).so) \
+	  $(MAKE) check BUILD=$(BUILD)/sanitize-clang CC=clang CXX=clang++ CFLAGS='$(SANITIZE)' HARDENING= STATIC=
 
 coverage: ## run all tests and print the lines covered, by file and by folder
 	@tools/setup coverage
