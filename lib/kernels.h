@@ -54,11 +54,26 @@ struct kernels {
                                    unsigned char *out, size_t n);
 };
 
-extern const struct kernels rnn_kernels_portable;
+#if defined(__x86_64__)
+#define RNN_X86_64 1
+#else
+#define RNN_X86_64 0
+#endif
+#if defined(__aarch64__)
+#define RNN_AARCH64 1
+#else
+#define RNN_AARCH64 0
+#endif
 
-/* The variant in use. */
-RNN_INLINE const struct kernels *rnn_kernels(void) {
-  return &rnn_kernels_portable;
-}
+extern const struct kernels rnn_kernels_portable;
+#if RNN_X86_64
+extern const struct kernels rnn_kernels_avx2, rnn_kernels_avx512;
+#endif
+#if RNN_AARCH64
+extern const struct kernels rnn_kernels_neon;
+#endif
+
+/* The variant in use: the best that this machine has, chosen at the first call (dispatch.c). */
+const struct kernels *rnn_kernels(void);
 
 #endif
