@@ -1,4 +1,9 @@
 /* Kernels of the template: gradients. Binary64 arithmetic in the default floating-point environment. */
+#ifndef RNN_KERNEL_GRADIENTS_H
+#define RNN_KERNEL_GRADIENTS_H
+
+#include <math.h>
+#include "kernel_numbers.h"
 
 RNN_INLINE void scaled(rnnloss_dtype d, double a, const unsigned char *x, unsigned char *out, size_t n) {
   const size_t w = rnn_width(d);
@@ -19,3 +24,5 @@ RNN_INLINE void residual(rnnloss_dtype d, double a, bool negate, const unsigned 
     put(d, negate ? -g : g, out + i * w);
   }
 }
+
+#endif

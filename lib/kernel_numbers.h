@@ -1,4 +1,8 @@
 /* Kernels of the template: elements to F64 and back, and whether they are finite. */
+#ifndef RNN_KERNEL_NUMBERS_H
+#define RNN_KERNEL_NUMBERS_H
+
+#include "kernels.h"
 
 RNN_INLINE size_t find_nonfinite(rnnloss_dtype d, const unsigned char *x, size_t n) {
   const uint64_t all = (uint64_t)rnn_layout(d).field << rnn_layout(d).stored;
@@ -49,3 +53,5 @@ RNN_INLINE void put(rnnloss_dtype d, double value, unsigned char *out) {
 RNN_INLINE void narrow(rnnloss_dtype d, const double *x, unsigned char *out, size_t n) {
   for (size_t i = 0; i < n; i++) put(d, x[i], out + i * rnn_width(d));
 }
+
+#endif

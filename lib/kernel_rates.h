@@ -1,4 +1,8 @@
 /* Kernels of the template: the neurons' sums. */
+#ifndef RNN_KERNEL_RATES_H
+#define RNN_KERNEL_RATES_H
+
+#include "kernels.h"
 
 /* One element to a neuron's limbs: below 2^53 2^31 in F64, three pieces; below 2^24 2^31 in others, two. */
 RNN_INLINE void rate(rnnloss_dtype d, int64_t *limb, uint64_t bits, rnnloss_nonfinite *bad) {
@@ -35,3 +39,5 @@ RNN_INLINE void rates(rnnloss_dtype d, int64_t *limb, size_t stride, size_t neur
     position = 0;
   }
 }
+
+#endif

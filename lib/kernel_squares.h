@@ -1,4 +1,8 @@
 /* Kernels of the template: squares and squared differences. */
+#ifndef RNN_KERNEL_SQUARES_H
+#define RNN_KERNEL_SQUARES_H
+
+#include "kernels.h"
 
 /* One element's square to its bin. */
 RNN_INLINE void square(rnnloss_dtype d, struct rnnloss_bins *bins, unsigned lane, const unsigned char *x,
@@ -55,3 +59,5 @@ RNN_INLINE void differences(rnnloss_dtype d, struct rnnloss_bins *bins, const un
       rnn_count_difference(bad, rnn_widen(d, x), rnn_widen(d, y));
   }
 }
+
+#endif

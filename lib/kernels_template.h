@@ -4,7 +4,6 @@
  * and, if it has vectors, one of RNN_AVX2, RNN_AVX512, RNN_NEON. What a variant has no better body for it
  * takes from the portable one, compiled for its instruction set. Each body is compiled once a dtype, with the
  * dtype a constant. All variants leave the same exact sums and the same bits. */
-#include <math.h>
 #include "kernel_gradients.h"
 #include "kernel_numbers.h"
 #include "kernel_rates.h"
