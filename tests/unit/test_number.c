@@ -151,7 +151,10 @@ static void catalogue(void **state) {
   for (int s = RNNLOSS_OK; s <= RNNLOSS_E_INTERNAL + 1; s++)
     assert_true(strlen(rnnloss_strerror((rnnloss_status)s)) > 0);
   assert_string_equal(rnnloss_version(), RNNLOSS_VERSION);
-  assert_string_equal(rnnloss_kernel(), "portable");
+  static const char *const kernels[] = {"portable", "avx2", "avx512", "neon"};
+  bool known = false;
+  for (size_t i = 0; i < sizeof kernels / sizeof *kernels; i++) known |= strcmp(rnnloss_kernel(), kernels[i]) == 0;
+  assert_true(known);
 }
 
 int main(void) {
