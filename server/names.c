@@ -65,17 +65,28 @@ static void list(const char *const *names, char *out, size_t size) {
     length += (size_t)snprintf(out + length, size - length, "%s%s", separator, *names);
 }
 
-void names_suggest(const char *name, const char *const *names, const char *const *synonyms, char *out, size_t size) {
-  const char *meant = NULL;
-  for (; synonyms && *synonyms && !meant; synonyms += 2)
-    if (same(name, synonyms[0])) meant = synonyms[1];
-  if (!meant) meant = nearest(name, names);
+static void suggest(const char *meant, const char *const *names, char *out, size_t size) {
   if (size) *out = 0;
   if (meant) {
     snprintf(out, size, "; did you mean \"%s\"?", meant);
   } else {
     list(names, out, size);
   }
+}
+
+static const char *synonym_of(const char *name, const char *const *synonyms) {
+  for (; synonyms && *synonyms; synonyms += 2)
+    if (same(name, synonyms[0])) return synonyms[1];
+  return NULL;
+}
+
+void names_suggest(const char *name, const char *const *names, const char *const *synonyms, char *out, size_t size) {
+  const char *meant = synonym_of(name, synonyms);
+  suggest(meant ? meant : nearest(name, names), names, out, size);
+}
+
+void names_choices(const char *name, const char *const *names, const char *const *synonyms, char *out, size_t size) {
+  suggest(synonym_of(name, synonyms), names, out, size);
 }
 
 const char *names_quote(const char *name, size_t length, char out[64]) {

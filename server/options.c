@@ -104,7 +104,7 @@ static int parse_choice(struct request *request, int option, const char *text, c
   if (choice >= 0) return choice;
   char hint[300], quoted[64];
   names_quote(text, strlen(text), quoted);
-  names_suggest(text, names, NULL, hint, sizeof hint);
+  names_choices(text, names, NULL, hint, sizeof hint);
   problem_set(request->problem, PROBLEM_INVALID_REQUEST, option_pointer(option), "%s cannot be \"%s\"%s",
               option_names[option], quoted, hint);
   return -1;

@@ -154,6 +154,8 @@ extern const char problem_prebuilt[];
 /* The phrase `; did you mean "fr"?` or `; known: pred, target, ...`, to at most size bytes of out.
  * names is a list that ends with NULL; synonyms (may be NULL) lists pairs: written, meant, ..., NULL. */
 void names_suggest(const char *name, const char *const *names, const char *const *synonyms, char *out, size_t size);
+/* The same for short names, all of which are near each other: only a synonym counts as meant. */
+void names_choices(const char *name, const char *const *names, const char *const *synonyms, char *out, size_t size);
 /* A name as a detail may quote it: cut to 48 bytes at a character's end, control characters replaced. */
 const char *names_quote(const char *name, size_t length, char out[64]);
 

@@ -69,7 +69,7 @@ bool tensor_dtype(struct request *request, rnnloss_tensor t, const char *name, s
   names_quote(name, length, quoted);
   int dtype = dtype_find(quoted);
   if (dtype < 0) {
-    names_suggest(quoted, names, synonyms, hint, sizeof hint);
+    names_choices(quoted, names, synonyms, hint, sizeof hint);
     return problem_set(request->problem, PROBLEM_UNSUPPORTED_DTYPE, tensor_pointer(tensor, t, "/dtype", pointer),
                        "%s: the dtype \"%s\" is not taken%s", tensor_name(t), quoted, hint);
   }
