@@ -55,12 +55,12 @@ bench_programs := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/bench/*.c))
 libraries      := $(BUILD)/librnnloss.a $(BUILD)/$(SONAME) $(BUILD)/librnnloss.so
 internals      := $(BUILD)/server.a $(BUILD)/librnnloss.a
 
-.PHONY: all tests bench run test check oracle lint format sanitize coverage bench-lib bench-wire install uninstall \
+.PHONY: all tests bench run test check oracle lint format sanitize coverage test-portability bench-lib bench-wire install uninstall \
         clean help setup FORCE
 
 all: $(BUILD)/rnnlossd $(libraries) ## build the daemon and the libraries (in build/)
 
-tests: all $(test_programs)
+tests: all $(test_programs) $(BUILD)/digest
 
 bench: all $(bench_programs)
 
@@ -119,11 +119,19 @@ $(BUILD)/rnnlossd: $(BUILD)/server/main.o $(internals)
 $(test_programs): %: %.o $(helper_objects) $(internals)
 	$(call say,LD ) $@ && $(LINK) -pie $(STATIC) $^ $(TEST_LIBRARIES) $(LIBRARIES) -o $@
 
+# The digest's own build of the library can be told to do without instruction sets (lib/dispatch.c).
+$(BUILD)/features/%.o: lib/%.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(call say,CC ) $< '(test features)' && $(CC) $(C_LIB) -DRNN_TEST_FEATURES -c $< -o $@
+
+$(BUILD)/digest: $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/digest/*.c)) $(patsubst lib/%.c,$(BUILD)/features/%.o,$(wildcard lib/*.c))
+	$(call say,LD ) $@ && $(CC) $(CFLAGS) -pie $^ -lpthread -lm -o $@
+
 $(bench_programs): %: %.o $(internals)
 	$(call say,LD ) $@ && $(LINK) -pie $(STATIC) $^ $(LIBRARIES) -o $@
 
 .SECONDARY:
--include $(wildcard $(BUILD)/lib/*.d $(BUILD)/server/*.d $(BUILD)/tests/*/*.d)
+-include $(wildcard $(BUILD)/lib/*.d $(BUILD)/features/*.d $(BUILD)/server/*.d $(BUILD)/tests/*/*.d)
 
 # ---- Running ----------------------------------------------------------------------------------------------------
 
@@ -155,7 +163,7 @@ lint: ## check format, warnings under gcc and clang, clang-tidy, cppcheck and th
 	@tools/lint
 
 format: ## put the sources into the format that lint asks for
-	@clang-format -i $(wildcard lib/*.[ch] server/*.[ch] server/*.cc tests/*/*.[ch])
+	@clang-format -i $(wildcard lib/*.[ch] server/*.[ch] server/*.cc tests/*/*.[ch] examples/*.c)
 
 # Tests link what they test statically, so each compiler's sanitizers see all of it.
 SANITIZE = -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
@@ -166,6 +174,10 @@ sanitize: ## run all tests with the address, leak and undefined-behaviour saniti
 	  $(MAKE) check BUILD=$(BUILD)/sanitize-gcc CC=gcc CXX=g++ CFLAGS='$(SANITIZE)' HARDENING= STATIC=
 	@TEST_PRELOAD=$(call asan_runtime,clang,libclang_rt.asan-$(shell uname -m).so) \
 	  $(MAKE) check BUILD=$(BUILD)/sanitize-clang CC=clang CXX=clang++ CFLAGS='$(SANITIZE)' HARDENING= STATIC=
+
+test-portability: ## the same bits from gcc and clang, -O0 to -O3 and LTO, each variant, aarch64 and s390x (qemu)
+	@tools/setup portability
+	@tests/portability.sh
 
 coverage: ## run all tests and print the lines covered, by file and by folder
 	@tools/setup coverage
@@ -201,13 +213,14 @@ install: all ## install below DESTDIR/PREFIX (/usr/local)
 	sed -e 's|@PREFIX@|$(PREFIX)|g' -e 's|@VERSION@|$(VERSION)|g' lib/rnnloss.pc.in >$(libdir)/pkgconfig/rnnloss.pc
 	install -m 644 server/rnnlossd.1 $(mandir)/man1/rnnlossd.1
 	install -m 644 lib/rnnloss.3 $(mandir)/man3/rnnloss.3
+	for name in $$(cat lib/rnnloss.symbols); do echo '.so man3/rnnloss.3' >$(mandir)/man3/$$name.3; done
 
 uninstall: ## remove what install has put there
 	rm -f $(bindir)/rnnlossd $(libdir)/librnnloss.a $(libdir)/librnnloss.so* $(includedir)/rnnloss.h \
-	  $(libdir)/pkgconfig/rnnloss.pc $(mandir)/man1/rnnlossd.1 $(mandir)/man3/rnnloss.3
+	  $(libdir)/pkgconfig/rnnloss.pc $(mandir)/man1/rnnlossd.1 $(mandir)/man3/rnnloss.3 $(mandir)/man3/rnnloss_*.3
 
 clean: ## remove all that was built
 	rm -rf $(BUILD)
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile

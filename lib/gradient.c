@@ -50,7 +50,7 @@ rnnloss_status rnnloss_gradient(const rnnloss_affine *affine, uint64_t first, si
   }
   const unsigned char *in = x;
   unsigned char *to = out;
-  fenv_t saved;
+  rnn_fenv saved;
   rnn_fenv_begin(&saved);
   size_t neuron = affine->c != NULL ? (size_t)(first % affine->neurons) : 0;
   while (n > 0) {
@@ -91,7 +91,7 @@ rnnloss_status rnnloss_gradient_difference(double a, bool of_target, size_t n, r
   if (!rnn_dtype_known(pred_dtype) || !rnn_dtype_known(target_dtype) || !rnn_dtype_known(out_dtype) ||
       (n > 0 && (pred == NULL || target == NULL || out == NULL)))
     return RNNLOSS_E_ARGUMENT;
-  fenv_t saved;
+  rnn_fenv saved;
   rnn_fenv_begin(&saved);
   if (pred_dtype == target_dtype && pred_dtype == out_dtype)
     rnn_kernels()->residual[out_dtype](a, of_target, pred, target, out, n);

@@ -284,6 +284,50 @@ RNNLOSS_API rnnloss_status rnnloss_gradient_difference(double a, bool of_target,
                                                        const void *pred, rnnloss_dtype target_dtype, const void *target,
                                                        rnnloss_dtype out_dtype, void *out);
 
+/* ---- All at once: tensors in memory -> values and gradients -------------------------------- */
+
+/* A tensor in memory, row-major: rows is the product of its leading axes (batch x time; 1 if there
+ * are none), units its last axis. data NULL: the tensor is not given. */
+typedef struct rnnloss_view {
+  const void *data;
+  rnnloss_dtype dtype;
+  uint64_t rows, units;
+} rnnloss_view;
+
+/* Where a gradient goes: rows x units elements of dtype. data NULL: it is not wanted. It may be the
+ * tensor's own memory if the dtypes are equal, but for pred and target when both are wanted. */
+typedef struct rnnloss_output {
+  void *data;
+  rnnloss_dtype dtype;
+} rnnloss_output;
+
+typedef struct rnnloss_batch {
+  double lambda[RNNLOSS_TERMS];
+  rnnloss_view tensor[RNNLOSS_TENSORS];     /* those that active terms need; others are not looked at */
+  rnnloss_output gradient[RNNLOSS_TENSORS]; /* of the total; +0 for a tensor that no active term uses */
+} rnnloss_batch;
+
+/* Threads of the caller. run calls task(argument, i) once for each i in [0, tasks), on any threads in any
+ * order, and returns when all have returned. The results have the same bits for any number of tasks. */
+typedef struct rnnloss_team {
+  size_t tasks; /* parts to split the work into: as many as there are threads; at least 1 */
+  void (*run)(void *context, size_t tasks, void (*task)(void *argument, size_t index), void *argument);
+  void *context;
+} rnnloss_team;
+
+/* Bytes of working memory for rnnloss_evaluate with so many tasks; 0 if the batch is not valid. */
+RNNLOSS_API size_t rnnloss_evaluate_size(const rnnloss_batch *batch, size_t tasks);
+
+/* Evaluates a batch: values to *values, wanted gradients to their places. team may be NULL: the
+ * calling thread does it all. memory is any of the size asked for, aligned like malloc's; it is used
+ * for this call only.
+ * Non-finite input is propagated (see rnnloss_values). Statuses are those of the stages; E_ARGUMENT also
+ * for shapes that disagree (pred and target), E_OVERFLOW also for a coefficient that a wanted gradient
+ * needs; *culprit (may be NULL) is then the term, RNNLOSS_TERMS for the total. Gradients are written
+ * only if the values could be. */
+RNNLOSS_API rnnloss_status rnnloss_evaluate(const rnnloss_batch *batch, const rnnloss_team *team, void *memory,
+                                            size_t size, rnnloss_values *values, rnnloss_term *culprit);
+
 #ifdef __cplusplus
 }
 #endif

@@ -159,7 +159,7 @@ static rnnloss_status slice(rnnloss_terms *t, size_t *budget) {
   } else {
     square(t, end);
     if (end == neurons) {
-      fenv_t saved;
+      rnn_fenv saved;
       rnn_fenv_begin(&saved); /* rnn_approx_root begins with a double's */
       status = squared(t);
       rnn_fenv_end(&saved);

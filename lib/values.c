@@ -177,7 +177,7 @@ static rnnloss_status values(rnnloss_terms *t, rnnloss_term *culprit) {
 }
 
 rnnloss_status rnn_values(rnnloss_terms *t, rnnloss_term *culprit) {
-  fenv_t saved;
+  rnn_fenv saved;
   rnn_fenv_begin(&saved);
   rnnloss_status status = values(t, culprit);
   rnn_fenv_end(&saved);

@@ -52,6 +52,12 @@ links() { # links LANGUAGE-COMPILER SOURCE [--static]: builds and runs it
   "$compiler" -Wall -Wextra -Werror "$source" "${words[@]}" -o "$root/program"
   [ "$(LD_LIBRARY_PATH=$prefix/lib "$root/program")" = "$version 4" ]
 }
+example() { # examples/embed.c, by the command that it shows
+  local -a words
+  read -ra words <<<"$(flags --cflags --libs)"
+  cc -Wall -Wextra -Werror examples/embed.c "${words[@]}" -lpthread -o "$root/program" &&
+    LD_LIBRARY_PATH=$prefix/lib "$root/program" | grep -q '^total  0\.'
+}
 soname() { [ "$(objdump -p "$prefix/lib/librnnloss.so" | awk '$1 == "SONAME" { print $2 }')" = librnnloss.so.0 ]; }
 only_libc() { # libc and libm are all that the library needs
   ! objdump -p "$prefix/lib/librnnloss.so.0" | awk '$1 == "NEEDED" { print $2 }' | grep -vE '^lib[cm]\.so'
@@ -59,7 +65,7 @@ only_libc() { # libc and libm are all that the library needs
 exports() { # .. and nothing but its interface is seen
   ! nm -D --defined-only "$prefix/lib/librnnloss.so.0" | awk '{ print $3 }' | grep -v '^rnnloss_'
 }
-manual() { [ -s "$prefix/share/man/man1/rnnlossd.1" ] && [ -s "$prefix/share/man/man3/rnnloss.3" ]; }
+manual() { [ -s "$prefix/share/man/man1/rnnlossd.1" ] && [ -s "$prefix/share/man/man3/rnnloss.3" ] && [ -s "$prefix/share/man/man3/rnnloss_evaluate.3" ]; }
 nothing_left() { [ -z "$(find "$root/stage" -type f -o -type l)" ]; }
 
 version=$(sed -n 's/^#define RNNLOSS_VERSION "\(.*\)"/\1/p' lib/rnnloss.h)
@@ -73,6 +79,7 @@ if [ "$instruments" = 0 ]; then # else the user would need the same flags
   check 'a C program, shared library' links cc "$root/program.c"
   check 'a C program, static library' links cc "$root/program.c" --static
   check 'a C++ program' links c++ "$root/program.cc"
+  check 'the example of embedding' example
   check 'the name of the shared library' soname
   check 'it needs libc and libm alone' only_libc
   check 'it exports rnnloss_* alone' exports
