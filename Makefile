@@ -95,7 +95,10 @@ $(BUILD)/server/%.o: server/%.cc $(BUILD)/flags
 
 $(BUILD)/tests/%.o: tests/%.c $(BUILD)/flags
 	@mkdir -p $(@D)
-	$(call say,CC ) $< && $(CC) $(C_TEST) -c $< -o $@
+	$(call say,CC ) $< && $(CC) $(C_TEST) $(EXTRA) -c $< -o $@
+
+# The naive loops that the library is held against have all that the compiler and the machine can give.
+$(BUILD)/tests/bench/lib.o: EXTRA = -O3 -march=native
 
 $(BUILD)/librnnloss.a: $(lib_objects)
 	@rm -f $@
@@ -185,10 +188,12 @@ coverage: ## run all tests and print the lines covered, by file and by folder
 	@$(MAKE) check BUILD=$(BUILD)/coverage CC=gcc CXX=g++ CFLAGS='-O0 -g --coverage -fprofile-update=atomic' HARDENING=
 	@tools/coverage $(BUILD)/coverage
 
-bench-lib: ## time the library: GB/s of each reduction and gradient, beside a read-only pass
+# FORMAT=json prints a JSON object a line, QUICK=1 takes less time. Debian's python has Debian's numpy and PyTorch.
+bench-lib: ## time the library, beside a read-only pass, a naive loop, numpy and PyTorch, in one run
 	@tools/setup build
 	@$(MAKE) bench
 	@$(BUILD)/tests/bench/lib
+	@$$([ -x /usr/bin/python3 ] && echo /usr/bin/python3 || echo python3) tests/bench/frameworks.py $(BUILD)/$(SONAME)
 
 bench-wire: ## time the daemon beside a bare echo of the same HTTP library
 	@tools/setup build

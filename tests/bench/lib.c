@@ -1,6 +1,6 @@
 /* Times the library: each reduction and gradient, each dtype, in cache (64 KiB) and in memory (64 MB), beside a
  * pass that only reads the same bytes (for gradients: memcpy) and beside a naive loop in double, in the same run.
- * FORMAT=json prints {"name", "ratio", "goal"} a line. The ratio is bytes a second to the pass's bytes a second. */
+ * QUICK=1 takes fewer runs. FORMAT=json prints {"name", "ratio", "goal"} a line. The ratio is bytes a second to the pass's bytes a second. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,7 +11,8 @@
 #define MEMORY ((size_t)64 << 20)
 #define CACHE ((size_t)64 << 10)
 #define NEURONS 1024
-#define RUNS 5
+#define RUNS 7
+#define QUICK_RUNS 3
 
 static struct bench {
   unsigned char *x, *y, *out;
@@ -21,6 +22,7 @@ static struct bench {
   rnnloss_square square;
   volatile double sink;
   bool json;
+  int runs; /* at most RUNS */
 } b;
 
 typedef void work(rnnloss_dtype dtype, size_t bytes);
@@ -41,13 +43,13 @@ static double seconds(work *f, rnnloss_dtype dtype, size_t bytes) {
   size_t calls = bytes < MEMORY ? MEMORY / 16 / bytes : 1;
   double run[RUNS];
   f(dtype, bytes);
-  for (int r = 0; r < RUNS; r++) {
+  for (int r = 0; r < b.runs; r++) {
     double start = now();
     for (size_t i = 0; i < calls; i++) f(dtype, bytes);
     run[r] = (now() - start) / (double)calls;
   }
-  qsort(run, RUNS, sizeof run[0], ascending);
-  return run[RUNS / 2];
+  qsort(run, (size_t)b.runs, sizeof run[0], ascending);
+  return run[b.runs / 2];
 }
 
 /* ---- The library ---- */
@@ -230,7 +232,7 @@ static void evaluation(const char *name, size_t neurons, size_t rows_, bool all,
   static rnnloss_square sums[RNNLOSS_MEAN_SQUARES];
   void *memory = malloc(rnnloss_terms_size());
   double run[RUNS];
-  for (int r = 0; r < RUNS; r++) {
+  for (int r = 0; r < b.runs; r++) {
     double start = now();
     for (int i = 0; i < repeats; i++) {
       rnnloss_rates rates_;
@@ -251,14 +253,15 @@ static void evaluation(const char *name, size_t neurons, size_t rows_, bool all,
     }
     run[r] = (now() - start) / repeats;
   }
-  qsort(run, RUNS, sizeof run[0], ascending);
-  if (!b.json) printf("%-38s %7.2f us\n", name, run[RUNS / 2] * 1e6);
+  qsort(run, (size_t)b.runs, sizeof run[0], ascending);
+  if (!b.json) printf("%-38s %7.2f us\n", name, run[b.runs / 2] * 1e6);
   free(memory);
 }
 
 int main(void) {
   const char *format = getenv("FORMAT");
   b.json = format != NULL && strcmp(format, "json") == 0;
+  b.runs = getenv("QUICK") != NULL ? QUICK_RUNS : RUNS;
   b.x = malloc(MEMORY), b.y = malloc(MEMORY), b.out = malloc(MEMORY);
   b.c = calloc(NEURONS, sizeof(double)), b.naive_sums = calloc(NEURONS, sizeof(double));
   b.limbs = malloc(rnnloss_rates_size(RNNLOSS_F64, NEURONS));
