@@ -6,7 +6,7 @@
 
 #include "number.h"
 
-/* (negative ? -1 : 1) m 2^e; `sticky` in bit 0 stands for anything lost below it. */
+/* (negative ? -1 : 1) m 2^e; bit 0 of m may stand for something less that was lost. */
 struct rnn_fma_term {
   rnn_u128 m;
   int e;
@@ -33,9 +33,9 @@ RNN_INLINE double rnn_fma_round(struct rnn_fma_term t) {
   return rnn_double_of((uint64_t)t.negative << 63 | (m + ((uint64_t)(field < 1 ? 0 : field - 1) << 52)));
 }
 
-/* In integers, for finite numbers; neither a nor x is 0. Terms are shifted up until bit 125 is their highest: the
- * product's last 19 bits and those of c are 0 then. The smaller one loses bits only if it moves by 20 or more; the
- * difference then still has bit 124, so that the sticky bit 0 lies far below the last place of the result. */
+/* In integers, for finite numbers; neither a nor x is 0. Terms are shifted up until bit 125 is their highest: of the
+ * product, which has at most 106 bits, the last 20 are 0 then, of c more. The smaller term loses bits only if it
+ * moves by more than 20; the difference is above 2^124 then, and bit 0 far below the last place of the result. */
 __attribute__((noinline, unused)) static double rnn_fma_exact(double a, double x, double c) {
   struct rnn_parts pa = rnn_parts_of(RNNLOSS_F64, rnn_bits_of(a)), px = rnn_parts_of(RNNLOSS_F64, rnn_bits_of(x)),
                    pc = rnn_parts_of(RNNLOSS_F64, rnn_bits_of(c));
@@ -75,8 +75,8 @@ RNN_INLINE double rnn_sum_three(double high, double low, double c) {
   double ul, tl, e;
   double uh = rnn_two_sum(low, c, &ul), th = rnn_two_sum(high, uh, &tl), s = rnn_two_sum(tl, ul, &e);
   uint64_t bits = rnn_bits_of(s), inexact = e != 0, even = ~bits & 1;
-  uint64_t away = ((rnn_bits_of(e) ^ bits) >> 63) ^ 1;        /* e points away from 0 as s does */
-  bits += (inexact & even) * (2 * away - 1);                  /* one place up or down, to the odd neighbour */
+  uint64_t away = ((rnn_bits_of(e) ^ bits) >> 63) ^ 1; /* e points away from 0 as s does */
+  bits += (inexact & even) * (2 * away - 1);           /* one place up or down, to the odd neighbour */
   return th + rnn_double_of(bits);
 }
 

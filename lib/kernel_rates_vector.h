@@ -2,7 +2,15 @@
 #ifndef RNN_KERNEL_RATES_VECTOR_H
 #define RNN_KERNEL_RATES_VECTOR_H
 
-#include "kernel_numbers.h"
+#include "kernels.h"
+
+RNN_INLINE double rate_value(rnnloss_dtype d, const unsigned char *x) {
+  if (d == RNNLOSS_F16 || d == RNNLOSS_F64) return rnn_double_of(rnn_widen(d, rnn_bits_at(d, x)));
+  uint32_t bits = (uint32_t)rnn_bits_at(d, x) << (d == RNNLOSS_BF16 ? 16 : 0);
+  float value;
+  memcpy(&value, &bits, sizeof value);
+  return (double)value;
+}
 
 /* The largest magnitude, and the smallest that isn't 0 (all ones if there is none), as bits. */
 RNN_INLINE void span_scalar(rnnloss_dtype d, const unsigned char *x, size_t n, struct rnn_span *span) {
@@ -15,11 +23,11 @@ RNN_INLINE void span_scalar(rnnloss_dtype d, const unsigned char *x, size_t n, s
   }
 }
 
-/* hi[i] += x[i], or for F64 hi[i] and lo[i] its two parts. columns.h says when that is exact. */
+/* hi[i] += x[i]; for F64, hi[i] and lo[i] take a part each. columns.c says when that is exact. */
 RNN_INLINE void columns_scalar(rnnloss_dtype d, double *hi, double *lo, double anchor, const unsigned char *x,
                                size_t n) {
   for (size_t i = 0; i < n; i++) {
-    double v = load(d, x + i * rnn_width(d));
+    double v = rate_value(d, x + i * rnn_width(d));
     if (d == RNNLOSS_F64) {
       double part = (v + anchor) - anchor;
       hi[i] += part;
@@ -55,21 +63,15 @@ RNN_INLINE span_lanes span_less_one(rnnloss_dtype d, span_lanes a) {
   if (d == RNNLOSS_F64) return _mm512_sub_epi64(a, _mm512_set1_epi64(1));
   return d == RNNLOSS_F32 ? _mm512_sub_epi32(a, _mm512_set1_epi32(1)) : _mm512_sub_epi16(a, _mm512_set1_epi16(1));
 }
-RNN_INLINE span_lanes span_max(rnnloss_dtype d, span_lanes a, span_lanes b) {
-  if (d == RNNLOSS_F64) return _mm512_max_epu64(a, b);
-  return d == RNNLOSS_F32 ? _mm512_max_epu32(a, b) : _mm512_max_epu16(a, b);
-}
-RNN_INLINE span_lanes span_min(rnnloss_dtype d, span_lanes a, span_lanes b) {
-  if (d == RNNLOSS_F64) return _mm512_min_epu64(a, b);
-  return d == RNNLOSS_F32 ? _mm512_min_epu32(a, b) : _mm512_min_epu16(a, b);
-}
+#define SPAN_MAX(d, a, b) (rnn_width(d) == 2 ? _mm512_max_epu16(a, b) : _mm512_max_epu32(a, b))
+#define SPAN_MIN(d, a, b) (rnn_width(d) == 2 ? _mm512_min_epu16(a, b) : _mm512_min_epu32(a, b))
 
 #elif defined(RNN_AVX2)
 #include <immintrin.h>
 
 #define RNN_RATE_LANES 4
 typedef __m256d rate_lanes;
-#define RATE_GET(p) _mm256_loadu_pd(p)
+#define RATE_GET(p) _mm256_loadu_pd((const double *)(const void *)(p))
 #define RATE_PUT(p, v) _mm256_storeu_pd(p, v)
 #define RATE_ADD(a, b) _mm256_add_pd(a, b)
 #define RATE_SUB(a, b) _mm256_sub_pd(a, b)
@@ -85,27 +87,17 @@ typedef __m256i span_lanes;
    : (d) == RNNLOSS_F32 ? _mm256_set1_epi32((int)(bits))                                                               \
                         : _mm256_set1_epi16((short)(bits)))
 #define SPAN_AND(a, b) _mm256_and_si256(a, b)
-/* AVX2 compares 64-bit lanes only as signed ones: there 0 - 1 is made 2^63 - 1, above every magnitude. */
 RNN_INLINE span_lanes span_less_one(rnnloss_dtype d, span_lanes a) {
-  if (d == RNNLOSS_F64) {
-    span_lanes less = _mm256_sub_epi64(a, _mm256_set1_epi64x(1));
-    return _mm256_and_si256(less, _mm256_set1_epi64x(INT64_MAX));
-  }
+  if (d == RNNLOSS_F64) return _mm256_sub_epi64(a, _mm256_set1_epi64x(1));
   return d == RNNLOSS_F32 ? _mm256_sub_epi32(a, _mm256_set1_epi32(1)) : _mm256_sub_epi16(a, _mm256_set1_epi16(1));
 }
-RNN_INLINE span_lanes span_max(rnnloss_dtype d, span_lanes a, span_lanes b) {
-  if (d == RNNLOSS_F64) return _mm256_blendv_epi8(a, b, _mm256_cmpgt_epi64(b, a));
-  return d == RNNLOSS_F32 ? _mm256_max_epu32(a, b) : _mm256_max_epu16(a, b);
-}
-RNN_INLINE span_lanes span_min(rnnloss_dtype d, span_lanes a, span_lanes b) {
-  if (d == RNNLOSS_F64) return _mm256_blendv_epi8(a, b, _mm256_cmpgt_epi64(a, b));
-  return d == RNNLOSS_F32 ? _mm256_min_epu32(a, b) : _mm256_min_epu16(a, b);
-}
+#define SPAN_MAX(d, a, b) (rnn_width(d) == 2 ? _mm256_max_epu16(a, b) : _mm256_max_epu32(a, b))
+#define SPAN_MIN(d, a, b) (rnn_width(d) == 2 ? _mm256_min_epu16(a, b) : _mm256_min_epu32(a, b))
 #endif
 
 #if defined(RNN_RATE_LANES)
 
-/* Two vectors' worth of elements, as binary64. No subnormal F32 or BF16 comes here (columns.h), and the
+/* Two vectors' worth of elements, as binary64. No subnormal F32 or BF16 comes here (columns.c), and the
  * conversion of F16 takes no notice of DAZ. */
 RNN_INLINE void rate_load(rnnloss_dtype d, const unsigned char *x, rate_lanes v[2]) {
 #if defined(RNN_AVX512)
@@ -133,12 +125,14 @@ RNN_INLINE void rate_load(rnnloss_dtype d, const unsigned char *x, rate_lanes v[
 #endif
 }
 
-RNN_INLINE void columns(rnnloss_dtype d, double *hi, double *lo, double anchor, const unsigned char *x, size_t n) {
+RNN_INLINE void columns(rnnloss_dtype d, double *hi, double *lo, double anchor, const unsigned char *x, size_t n,
+                        size_t ahead) {
   const size_t w = rnn_width(d), each = 2 * RNN_RATE_LANES;
   const rate_lanes anchors = RATE_ALL(anchor);
   size_t i = 0;
   for (; n - i >= each; i += each) {
     rate_lanes v[2];
+    __builtin_prefetch((const void *)((uintptr_t)x + i * w + ahead)); /* of bytes that may not be there */
     if (d == RNNLOSS_F64) {
       v[0] = RATE_GET(x + i * w);
       v[1] = RATE_GET(x + i * w + sizeof(rate_lanes));
@@ -158,7 +152,9 @@ RNN_INLINE void columns(rnnloss_dtype d, double *hi, double *lo, double anchor, 
   columns_scalar(d, hi + i, lo + i, anchor, x + i * w, n - i);
 }
 
-/* As span_scalar. Vectors keep the smallest of m - 1, where that of a zero is the largest of all. */
+/* As span_scalar, within what struct rnn_span promises. Lanes keep the smallest m - 1: that of a zero is the
+ * largest of all. Of F64 only the upper words are compared; a subnormal whose upper word is 0 counts as the smallest
+ * of all (its m - 1 has an upper word of 0 too), and 2^k as a little less. */
 RNN_INLINE void span(rnnloss_dtype d, const unsigned char *x, size_t n, struct rnn_span *out) {
   const size_t w = rnn_width(d), each = 2 * SPAN_BYTES / w;
   const span_lanes magnitude = SPAN_ALL(d, (UINT64_C(1) << (8 * w - 1)) - 1);
@@ -167,17 +163,18 @@ RNN_INLINE void span(rnnloss_dtype d, const unsigned char *x, size_t n, struct r
   for (; n - i >= each; i += each) {
     for (size_t k = 0; k < 2; k++) {
       span_lanes m = SPAN_AND(SPAN_GET(x + i * w + k * SPAN_BYTES), magnitude);
-      most[k] = span_max(d, most[k], m);
-      least[k] = span_min(d, least[k], span_less_one(d, m));
+      most[k] = SPAN_MAX(d, most[k], m);
+      least[k] = SPAN_MIN(d, least[k], span_less_one(d, m));
     }
   }
   unsigned char lanes[2][SPAN_BYTES];
-  SPAN_PUT(lanes[0], span_max(d, most[0], most[1]));
-  SPAN_PUT(lanes[1], span_min(d, least[0], least[1]));
+  SPAN_PUT(lanes[0], SPAN_MAX(d, most[0], most[1]));
+  SPAN_PUT(lanes[1], SPAN_MIN(d, least[0], least[1]));
   *out = (struct rnn_span){0, UINT64_MAX};
-  const uint64_t none = (UINT64_C(1) << (8 * w - 1)) - 1;
+  const uint64_t words = d == RNNLOSS_F64 ? UINT64_C(0xFFFFFFFF00000000) : UINT64_MAX;
+  const uint64_t none = ((UINT64_C(1) << (8 * w - 1)) - 1) & words;
   for (size_t k = 0; k < SPAN_BYTES; k += w) {
-    uint64_t high = rnn_bits_at(d, lanes[0] + k), low = rnn_bits_at(d, lanes[1] + k);
+    uint64_t high = rnn_bits_at(d, lanes[0] + k) & words, low = rnn_bits_at(d, lanes[1] + k) & words;
     if (high > out->most) out->most = high;
     if (low != none && low + 1 < out->least) out->least = low + 1;
   }
@@ -186,7 +183,9 @@ RNN_INLINE void span(rnnloss_dtype d, const unsigned char *x, size_t n, struct r
 
 #else
 
-RNN_INLINE void columns(rnnloss_dtype d, double *hi, double *lo, double anchor, const unsigned char *x, size_t n) {
+RNN_INLINE void columns(rnnloss_dtype d, double *hi, double *lo, double anchor, const unsigned char *x, size_t n,
+                        size_t ahead) {
+  (void)ahead;
   columns_scalar(d, hi, lo, anchor, x, n);
 }
 

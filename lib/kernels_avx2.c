@@ -2,6 +2,8 @@
 #include "kernels.h"
 
 #if RNN_X86_64
+#include <immintrin.h> /* before functions get a target */
+
 #if defined(__clang__)
 #pragma clang attribute push(__attribute__((target("avx2,fma,f16c"))), apply_to = function)
 #else

@@ -7,6 +7,7 @@
 #include "kernel_gradients.h"
 #include "kernel_numbers.h"
 #include "kernel_rates.h"
+#include "kernel_rates_vector.h"
 #include "kernel_squares.h"
 #include "kernels.h"
 
@@ -23,9 +24,23 @@
                                    size_t n, rnnloss_nonfinite *bad) {                                                 \
     differences(d, bins, a, b, n, bad);                                                                                \
   }                                                                                                                    \
+  static size_t square_blocks_##suffix(rnnloss_square *sum, const unsigned char *x, size_t n) {                        \
+    return square_blocks(d, false, sum, x, NULL, n);                                                                   \
+  }                                                                                                                    \
+  static size_t difference_blocks_##suffix(rnnloss_square *sum, const unsigned char *a, const unsigned char *b,        \
+                                           size_t n) {                                                                 \
+    return square_blocks(d, true, sum, a, b, n);                                                                       \
+  }                                                                                                                    \
   static void rates_##suffix(int64_t *limb, size_t stride, size_t neurons, size_t position, const unsigned char *x,    \
                              size_t n, rnnloss_nonfinite *bad) {                                                       \
     rates(d, limb, stride, neurons, position, x, n, bad);                                                              \
+  }                                                                                                                    \
+  static void span_##suffix(const unsigned char *x, size_t n, struct rnn_span *out) {                                  \
+    span(d, x, n, out);                                                                                                \
+  }                                                                                                                    \
+  static void columns_##suffix(double *hi, double *lo, double anchor, const unsigned char *x, size_t n,                \
+                               size_t ahead) {                                                                         \
+    columns(d, hi, lo, anchor, x, n, ahead);                                                                           \
   }                                                                                                                    \
   static void widen_##suffix(const unsigned char *x, double *out, size_t n) {                                          \
     widen(d, x, out, n);                                                                                               \
@@ -58,7 +73,11 @@ const struct kernels RNN_TABLE = {
     .find_nonfinite = EACH(find_nonfinite),
     .squares = EACH(squares),
     .differences = EACH(differences),
+    .square_blocks = EACH(square_blocks),
+    .difference_blocks = EACH(difference_blocks),
     .rates = EACH(rates),
+    .span = EACH(span),
+    .columns = EACH(columns),
     .widen = EACH(widen),
     .narrow = EACH(narrow),
     .scaled = EACH(scaled),

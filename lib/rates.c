@@ -1,5 +1,7 @@
 /* Sums of firing rates, one a neuron. A neuron's limbs are first written by its first element: until then
  * (neurons at `count` and above) they hold anything, so that beginning costs nothing. */
+#include "columns.h"
+#include "fenv_guard.h"
 #include "reduce.h"
 
 static bool width_known(const rnnloss_rates *rates) {
@@ -26,24 +28,37 @@ rnnloss_status rnnloss_rates_begin(rnnloss_rates *rates, rnnloss_dtype dtype, si
   return RNNLOSS_OK;
 }
 
-/* n elements that don't cross from the first row into the second. */
-static void add_rows(rnnloss_rates *rates, rnnloss_dtype dtype, const unsigned char *x, size_t n) {
-  size_t position = (size_t)(rates->count % rates->neurons);
-  uint64_t rows = n / rates->neurons + 2; /* that this touches, at most */
-  if (rates->loose >= RNN_LOOSE_MAX - rows) {
+/* Makes sure that so many more additions to each limb can't overflow. */
+static void make_room(rnnloss_rates *rates, uint64_t additions) {
+  if (rates->loose >= RNN_LOOSE_MAX - additions) {
     rnnloss_rates_settle(rates, 0, rates->neurons);
     rates->loose = 0;
   }
-  if (rates->count < rates->neurons)
-    memset(rates->limb + position * rates->limbs, 0, n * rates->limbs * sizeof(int64_t));
-  bool narrow_in_wide = dtype != RNNLOSS_F64 && rates->limbs == RNNLOSS_WIDE_LIMBS;
-  rnn_kernels()->rates[dtype](rates->limb + (narrow_in_wide ? RNN_NARROW_IN_WIDE : 0), rates->limbs, rates->neurons,
-                              position, x, n, &rates->nonfinite);
-  rates->count += n;
-  rates->loose += rows;
+  rates->loose += additions;
 }
 
-#define BLOCK 4096 /* elements that stay in the first cache between their two uses */
+/* A few elements: one by one, in integers. */
+static void add_few(rnnloss_rates *rates, rnnloss_dtype dtype, size_t position, const unsigned char *x, size_t n) {
+  bool narrow_in_wide = dtype != RNNLOSS_F64 && rates->limbs == RNNLOSS_WIDE_LIMBS;
+  make_room(rates, n / rates->neurons + 2); /* rows that this touches, at most */
+  rnn_kernels()->rates[dtype](rates->limb + (narrow_in_wide ? RNN_NARROW_IN_WIDE : 0), rates->limbs, rates->neurons,
+                              position, x, n, &rates->nonfinite);
+}
+
+/* The squares that are made in the same pass. */
+struct squares {
+  rnnloss_square *sum;
+  rnnloss_bins *bins;
+  rnnloss_dtype dtype;
+  size_t of; /* elements of the call */
+};
+
+static void add_squares(void *context, const unsigned char *x, size_t n) {
+  const struct squares *s = context;
+  rnn_squares_add(s->sum, s->bins, s->dtype, x, n, s->of);
+}
+
+#define PART ((size_t)1 << 26) /* elements between looks at the room in the limbs */
 
 rnnloss_status rnnloss_rates_add(rnnloss_rates *rates, rnnloss_square *squares, rnnloss_bins *bins, rnnloss_dtype dtype,
                                  const void *x, size_t n) {
@@ -52,16 +67,28 @@ rnnloss_status rnnloss_rates_add(rnnloss_rates *rates, rnnloss_square *squares, 
     return RNNLOSS_E_ARGUMENT;
   if (!rnn_count_fits(rates->count, n) || (squares != NULL && !rnn_count_fits(squares->count, n)))
     return RNNLOSS_E_LIMIT;
+  struct squares context = {squares, bins, dtype, n};
+  bool few = n < RNN_COLUMNS_FEW, guarded = !few && dtype == RNNLOSS_F64;
+  rnn_fenv saved;
+  if (guarded) rnn_fenv_begin(&saved);
   const unsigned char *at = x;
-  while (n > 0) {
-    size_t part = n < BLOCK ? n : BLOCK;
-    if (rates->count < rates->neurons && part > rates->neurons - rates->count)
-      part = (size_t)(rates->neurons - rates->count);
-    add_rows(rates, dtype, at, part);
-    if (squares != NULL) rnn_squares_add(squares, bins, dtype, at, part, n);
-    at += part * rnn_width(dtype);
-    n -= part;
+  for (size_t part; n > 0; n -= part, at += part * rnn_width(dtype)) {
+    part = n < PART ? n : PART;
+    size_t position = (size_t)(rates->count % rates->neurons);
+    if (rates->count < rates->neurons) { /* the first row */
+      size_t fresh = rates->neurons - position < part ? rates->neurons - position : part;
+      memset(rates->limb + position * rates->limbs, 0, fresh * rates->limbs * sizeof(int64_t));
+    }
+    rates->count += part;
+    if (few) {
+      add_few(rates, dtype, position, at, part);
+      if (squares != NULL) add_squares(&context, at, part);
+    } else {
+      make_room(rates, 3 * (uint64_t)part + 3);
+      rnn_columns_add(rates, dtype, position, at, part, squares != NULL ? add_squares : NULL, &context);
+    }
   }
+  if (guarded) rnn_fenv_end(&saved);
   return RNNLOSS_OK;
 }
 

@@ -1,8 +1,10 @@
-/* Sums of squares: elements go to the limbs one by one if they are few, else by way of exponent bins. */
+/* Sums of squares: elements go to the limbs one by one if they are few, else by blocks: in binary64 where that is
+ * exact, by way of exponent bins elsewhere. */
 #include "reduce.h"
+#include "fenv_guard.h"
 
-#define FEW 512 /* below so many elements bins cost more than they save */
-#define BLOCK ((size_t)1 << 16)
+#define FEW 512  /* below so many elements bins cost more than they save */
+#define QUICK 48 /* from so many on, blocks in binary64 take less time */
 
 void rnnloss_square_begin(rnnloss_square *sum) {
   if (sum != NULL) memset(sum, 0, sizeof *sum);
@@ -24,7 +26,6 @@ RNN_INLINE void squares_direct(rnnloss_square *sum, rnnloss_dtype d, const unsig
   }
 }
 
-/* n <= BLOCK */
 static void add_few(rnnloss_square *sum, rnnloss_dtype dtype, const unsigned char *x, size_t n) {
   rnn_square_make_room(sum, n);
   sum->loose += n;
@@ -44,22 +45,35 @@ static void add_few(rnnloss_square *sum, rnnloss_dtype dtype, const unsigned cha
   }
 }
 
+/* A block, or its first elements, in integers; returns how many. */
+static size_t add_slowly(rnnloss_square *sum, rnnloss_bins *bins, rnnloss_dtype dtype, const unsigned char *x,
+                         size_t n) {
+  size_t part = rnn_block_elements(dtype, false);
+  if (part > n) part = n;
+  if (bins == NULL) {
+    add_few(sum, dtype, x, part);
+    return part;
+  }
+  enum rnn_bins_kind kind = dtype == RNNLOSS_F64 ? RNN_BINS_WIDE : RNN_BINS_NARROW;
+  part = rnn_bins_take(bins, sum, kind, dtype, 1, part);
+  rnn_kernels()->squares[dtype](bins, x, part, &sum->nonfinite);
+  return part;
+}
+
 void rnn_squares_add(rnnloss_square *sum, rnnloss_bins *bins, rnnloss_dtype dtype, const unsigned char *x, size_t n,
                      size_t of) {
-  bool binned = use_bins(bins, sum, of);
+  const bool quick = n >= QUICK;
+  rnn_fenv saved;
+  if (!use_bins(bins, sum, of)) bins = NULL;
   sum->count += n;
-  enum rnn_bins_kind kind = dtype == RNNLOSS_F64 ? RNN_BINS_WIDE : RNN_BINS_NARROW;
+  if (quick) rnn_fenv_begin(&saved);
   while (n > 0) {
-    size_t part = n < BLOCK ? n : BLOCK;
-    if (binned) {
-      part = rnn_bins_take(bins, sum, kind, dtype, 1, part);
-      rnn_kernels()->squares[dtype](bins, x, part, &sum->nonfinite);
-    } else {
-      add_few(sum, dtype, x, part);
-    }
+    size_t part = quick ? rnn_kernels()->square_blocks[dtype](sum, x, n) : 0;
+    if (part == 0) part = add_slowly(sum, bins, dtype, x, n);
     x += part * rnn_width(dtype);
     n -= part;
   }
+  if (quick) rnn_fenv_end(&saved);
 }
 
 rnnloss_status rnnloss_square_add(rnnloss_square *sum, rnnloss_bins *bins, rnnloss_dtype dtype, const void *x,
@@ -71,6 +85,8 @@ rnnloss_status rnnloss_square_add(rnnloss_square *sum, rnnloss_bins *bins, rnnlo
 }
 
 /* ---- Differences ---- */
+
+#define PIECE 512 /* pairs that are widened at once */
 
 /* A few differences, in F64: a^2 - 2ab + b^2, which can't overflow. */
 static void differences_direct(rnnloss_square *sum, const double *a, const double *b, size_t n) {
@@ -90,21 +106,49 @@ static void differences_direct(rnnloss_square *sum, const double *a, const doubl
   }
 }
 
-#define PIECE 256
-
-/* At most PIECE pairs of any dtypes, as F64. */
-static void add_widened(rnnloss_square *sum, rnnloss_bins *bins, bool binned, rnnloss_dtype a_dtype,
-                        const unsigned char *a, rnnloss_dtype b_dtype, const unsigned char *b, size_t n) {
-  double p[PIECE], t[PIECE];
-  rnn_kernels()->widen[a_dtype](a, p, n);
-  rnn_kernels()->widen[b_dtype](b, t, n);
-  for (size_t done = 0; binned && done < n;) {
-    size_t part = rnn_bins_take(bins, sum, RNN_BINS_WIDE, RNNLOSS_F64, RNN_DIFFERENCE_COST, n - done);
-    rnn_kernels()->differences[RNNLOSS_F64](bins, (const unsigned char *)(p + done), (const unsigned char *)(t + done),
-                                            part, &sum->nonfinite);
-    done += part;
+/* A block of pairs of one dtype, or its first ones, in integers; returns how many. */
+static size_t differ_slowly(rnnloss_square *sum, rnnloss_bins *bins, rnnloss_dtype dtype, const unsigned char *a,
+                            const unsigned char *b, size_t n) {
+  size_t part = rnn_block_elements(dtype, true);
+  if (part > n) part = n;
+  if (bins == NULL) {
+    double p[PIECE], t[PIECE];
+    if (part > PIECE) part = PIECE;
+    rnn_kernels()->widen[dtype](a, p, part);
+    rnn_kernels()->widen[dtype](b, t, part);
+    differences_direct(sum, p, t, part);
+    return part;
   }
-  if (!binned) differences_direct(sum, p, t, n);
+  part = dtype == RNNLOSS_F64 ? rnn_bins_take(bins, sum, RNN_BINS_WIDE, dtype, RNN_WIDE_DIFFERENCE_COST, part)
+                              : rnn_bins_take(bins, sum, RNN_BINS_CROSS, dtype, RNN_CROSS_COST, part);
+  rnn_kernels()->differences[dtype](bins, a, b, part, &sum->nonfinite);
+  return part;
+}
+
+static void differences_add(rnnloss_square *sum, rnnloss_bins *bins, rnnloss_dtype dtype, const unsigned char *a,
+                            const unsigned char *b, size_t n) {
+  const bool quick = n >= QUICK;
+  while (n > 0) {
+    size_t part = quick ? rnn_kernels()->difference_blocks[dtype](sum, a, b, n) : 0;
+    if (part == 0) part = differ_slowly(sum, bins, dtype, a, b, n);
+    a += part * rnn_width(dtype);
+    b += part * rnn_width(dtype);
+    n -= part;
+  }
+}
+
+/* Pairs of two dtypes, as F64. */
+static void differences_mixed(rnnloss_square *sum, rnnloss_bins *bins, rnnloss_dtype a_dtype, const unsigned char *a,
+                              rnnloss_dtype b_dtype, const unsigned char *b, size_t n) {
+  double p[PIECE], t[PIECE];
+  for (size_t part; n > 0; n -= part) {
+    part = n < PIECE ? n : PIECE;
+    rnn_kernels()->widen[a_dtype](a, p, part);
+    rnn_kernels()->widen[b_dtype](b, t, part);
+    differences_add(sum, bins, RNNLOSS_F64, (const unsigned char *)p, (const unsigned char *)t, part);
+    a += part * rnn_width(a_dtype);
+    b += part * rnn_width(b_dtype);
+  }
 }
 
 rnnloss_status rnnloss_square_add_difference(rnnloss_square *sum, rnnloss_bins *bins, rnnloss_dtype a_dtype,
@@ -112,20 +156,14 @@ rnnloss_status rnnloss_square_add_difference(rnnloss_square *sum, rnnloss_bins *
   if (sum == NULL || !rnn_dtype_known(a_dtype) || !rnn_dtype_known(b_dtype) || ((a == NULL || b == NULL) && n > 0))
     return RNNLOSS_E_ARGUMENT;
   if (!rnn_count_fits(sum->count, n)) return RNNLOSS_E_LIMIT;
-  bool binned = use_bins(bins, sum, n), same = binned && a_dtype == b_dtype;
-  const unsigned char *x = a, *y = b;
-  for (size_t left = n; left > 0;) {
-    size_t part = same || left < PIECE ? left : PIECE;
-    if (same) {
-      part = rnn_bins_take(bins, sum, RNN_BINS_WIDE, a_dtype, RNN_DIFFERENCE_COST, part);
-      rnn_kernels()->differences[a_dtype](bins, x, y, part, &sum->nonfinite);
-    } else {
-      add_widened(sum, bins, binned, a_dtype, x, b_dtype, y, part);
-    }
-    x += part * rnn_width(a_dtype);
-    y += part * rnn_width(b_dtype);
-    left -= part;
-  }
+  rnn_fenv saved;
+  if (!use_bins(bins, sum, n)) bins = NULL;
+  rnn_fenv_begin(&saved);
+  if (a_dtype == b_dtype)
+    differences_add(sum, bins, a_dtype, a, b, n);
+  else
+    differences_mixed(sum, bins, a_dtype, a, b_dtype, b, n);
+  rnn_fenv_end(&saved);
   sum->count += n;
   return RNNLOSS_OK;
 }
