@@ -15,7 +15,9 @@
 #endif
 
 RNN_INLINE size_t sets_of(enum rnn_shape shape) {
-  return shape == RNN_TWO ? RNN_SETS_TWO : RNN_SETS_OTHER;
+  size_t sets = RNN_SETS_OTHER;
+  if (shape == RNN_TWO) sets = RNN_SETS_TWO;
+  return sets;
 }
 
 /* Elements of one step, each to an accumulator of its own. */

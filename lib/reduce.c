@@ -3,8 +3,9 @@
 #include "reduce.h"
 #include "fenv_guard.h"
 
-#define FEW 512  /* below so many elements bins cost more than they save */
-#define QUICK 48 /* from so many on, blocks in binary64 take less time */
+#define FEW 512          /* below so many elements bins cost more than they save */
+#define QUICK_SQUARES 24 /* from so many on, blocks in binary64 take less time than limbs */
+#define QUICK_DIFFERENCES 8
 
 void rnnloss_square_begin(rnnloss_square *sum) {
   if (sum != NULL) memset(sum, 0, sizeof *sum);
@@ -62,7 +63,7 @@ static size_t add_slowly(rnnloss_square *sum, rnnloss_bins *bins, rnnloss_dtype 
 
 void rnn_squares_add(rnnloss_square *sum, rnnloss_bins *bins, rnnloss_dtype dtype, const unsigned char *x, size_t n,
                      size_t of) {
-  const bool quick = n >= QUICK;
+  const bool quick = n >= QUICK_SQUARES;
   rnn_fenv saved;
   if (!use_bins(bins, sum, of)) bins = NULL;
   sum->count += n;
@@ -127,7 +128,7 @@ static size_t differ_slowly(rnnloss_square *sum, rnnloss_bins *bins, rnnloss_dty
 
 static void differences_add(rnnloss_square *sum, rnnloss_bins *bins, rnnloss_dtype dtype, const unsigned char *a,
                             const unsigned char *b, size_t n) {
-  const bool quick = n >= QUICK;
+  const bool quick = n >= QUICK_DIFFERENCES;
   while (n > 0) {
     size_t part = quick ? rnn_kernels()->difference_blocks[dtype](sum, a, b, n) : 0;
     if (part == 0) part = differ_slowly(sum, bins, dtype, a, b, n);
