@@ -271,6 +271,7 @@ rnnloss_status rnnloss_evaluate(const rnnloss_batch *batch, const rnnloss_team *
   size_t needed = lay_out(&work, NULL);
   if (needed == 0 || size < needed) return RNNLOSS_E_ARGUMENT;
   lay_out(&work, memory);
+  if (work.part == NULL) return RNNLOSS_E_ARGUMENT; /* can't be: the size is known to fit */
   run(team, &work, reduce_part);
   status = merge_parts(&work);
   if (status == RNNLOSS_OK) status = make_values(&work, &terms, values, culprit);

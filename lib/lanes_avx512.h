@@ -57,7 +57,8 @@ RNN_INLINE void lanes_store(rnnloss_dtype d, struct lanes v, void *out) {
   if (d == RNNLOSS_F32) {
     _mm512_storeu_ps(out, f);
   } else if (d == RNNLOSS_F16) {
-    _mm256_storeu_si256(out, _mm512_cvtps_ph(f, _MM_FROUND_TO_NEAREST_INT));
+    /* The form with a mask: without optimization gcc's header expands the other one to a sign conversion. */
+    _mm256_storeu_si256(out, _mm512_maskz_cvtps_ph((__mmask16)0xFFFF, f, _MM_FROUND_TO_NEAREST_INT));
   } else {
     __m512i bits = _mm512_castps_si512(f);
     __m512i odd = _mm512_and_si512(_mm512_srli_epi32(bits, 16), _mm512_set1_epi32(1));
