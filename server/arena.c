@@ -4,7 +4,7 @@
 #include "server.h"
 
 #define ARENA_ALIGN ((size_t)16)
-#define ARENA_BLOCK ((size_t)8192 - 64)
+#define ARENA_BLOCK ((size_t)65536 - 64) /* a small request needs no second one */
 
 struct arena_block {
   struct arena_block *next;
@@ -13,6 +13,7 @@ struct arena_block {
 
 static bool arena_grow(struct arena *arena, size_t size) {
   size_t room = size > ARENA_BLOCK ? size : ARENA_BLOCK;
+  if (!account_take(arena->account, sizeof(struct arena_block) + room)) return false;
   struct arena_block *block = memory_allocate(sizeof *block + room);
   if (!block) return false;
   block->next = arena->blocks;
@@ -40,10 +41,12 @@ char *arena_text(struct arena *arena, const char *text, size_t length) {
   return copy;
 }
 
+/* The arena itself may lie in one of its blocks. */
 void arena_release(struct arena *arena) {
-  for (struct arena_block *block = arena->blocks, *next; block; block = next) {
+  struct arena_block *blocks = arena->blocks;
+  *arena = (struct arena){.account = arena->account};
+  for (struct arena_block *block = blocks, *next; block; block = next) {
     next = block->next;
     memory_release(block);
   }
-  *arena = (struct arena){0};
 }

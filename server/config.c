@@ -30,7 +30,16 @@ static const struct option options[] = {
      "HOST:PORT, [IPV6]:PORT or unix:PATH; port 0 picks a free one; may be repeated"},
     {"max-body", KIND_BYTES, "BYTES", "1GiB", AT(max_body), 1024, (uint64_t)1 << 50,
      "largest body taken; K, M and G (or KiB, MiB, GiB) count in 1024"},
+    {"max-memory", KIND_BYTES, "BYTES", NULL, AT(max_memory), (uint64_t)16 << 20, (uint64_t)1 << 50,
+     "memory for all requests and connections; default: half of what there is"},
     {"max-neurons", KIND_LARGE, "N", "131072", AT(max_neurons), 1, RNNLOSS_MAX_NEURONS, "largest N_hid taken"},
+    {"max-connections", KIND_SMALL, "N", "2048", AT(max_connections), 1, 1000000, "connections at once"},
+    {"header-timeout", KIND_SMALL, "SECONDS", "10", AT(header_seconds), 1, 86400,
+     "how long a request's headers may take"},
+    {"transfer-timeout", KIND_SMALL, "SECONDS", "10", AT(transfer_seconds), 1, 86400,
+     "how long a body or an answer may take, and its bytes / min-rate beyond"},
+    {"min-rate", KIND_BYTES, "BYTES", "1MiB", AT(min_rate), 1, (uint64_t)1 << 50, "bytes a second, see above"},
+    {"idle-timeout", KIND_SMALL, "SECONDS", "60", AT(idle_seconds), 1, 86400, "how long a connection may be silent"},
     {"threads", KIND_SMALL, "N", NULL, AT(threads), 1, THREADS_MAX,
      "event loops; default: the processors it may use, at most 16"},
     {"allow-origin", KIND_ORIGIN, "ORIGIN", NULL, AT(allow_origin), 0, 0,
@@ -181,7 +190,7 @@ static unsigned processors(void) {
 }
 
 static void set_defaults(struct config *config) {
-  *config = (struct config){.threads = processors()};
+  *config = (struct config){.threads = processors(), .max_memory = limits_memory() / 2};
   for (size_t i = 0; i < OPTIONS; i++) {
     struct reading reading = {.config = config, .option = &options[i]};
     if (options[i].standard) value_set(&reading, options[i].standard);

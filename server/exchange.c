@@ -51,9 +51,12 @@ static bool split_target(struct exchange *exchange, const char *target) {
 }
 
 struct exchange *exchange_create(struct server *server, const char *target) {
-  struct exchange *exchange = memory_allocate(sizeof *exchange);
+  struct arena arena = {0};
+  struct exchange *exchange = arena_allocate(&arena, sizeof *exchange);
   if (!exchange) return NULL;
-  *exchange = (struct exchange){.server = server, .route = -1, .began_ns = clock_ns()};
+  *exchange = (struct exchange){.server = server, .route = -1, .began_ns = clock_ns(), .arena = arena};
+  exchange->account.budget = &server->budget;
+  exchange->arena.account = &exchange->account; /* the first block is counted with the connection */
   if (split_target(exchange, target)) return exchange;
   exchange_release(exchange);
   return NULL;
@@ -61,8 +64,9 @@ struct exchange *exchange_create(struct server *server, const char *target) {
 
 void exchange_release(struct exchange *exchange) {
   if (exchange->route >= 0 && routes[exchange->route].release) routes[exchange->route].release(exchange);
-  arena_release(&exchange->arena);
-  memory_release(exchange);
+  account_close(&exchange->account);
+  struct arena arena = exchange->arena;
+  arena_release(&arena);
 }
 
 /* ---- the request id: the client's own if it is a plain word, else one of ours ---- */
@@ -170,16 +174,10 @@ static bool find_route(struct exchange *exchange) {
                      allowed_methods(exchange));
 }
 
-static bool too_large(struct exchange *exchange) {
-  return problem_set(&exchange->problem, PROBLEM_TOO_LARGE, "", "the body is larger than %llu bytes (--max-body)",
-                     (unsigned long long)exchange->server->config.max_body);
-}
-
 static bool check_head(struct exchange *exchange) {
   const struct head *head = &exchange->head;
   if (head->defect) return problem_set(&exchange->problem, PROBLEM_MALFORMED_HTTP, "", "%s", head->defect);
-  if (!find_route(exchange)) return false;
-  return !head->has_length || head->length <= exchange->server->config.max_body || too_large(exchange);
+  return find_route(exchange) && admission_check(exchange);
 }
 
 bool exchange_begin(struct exchange *exchange, const struct head *head) {
@@ -204,7 +202,8 @@ void exchange_body(struct exchange *exchange, const char *bytes, size_t length) 
   if (exchange->received > exchange->server->config.max_body) {
     exchange->dropping = true;
     exchange->problem = (struct problem){0};
-    too_large(exchange);
+    problem_set(&exchange->problem, PROBLEM_TOO_LARGE, "", "the body is larger than %llu bytes (--max-body)",
+                (unsigned long long)exchange->server->config.max_body);
   }
   if (!exchange->dropping) exchange->dropping = !routes[exchange->route].receive(exchange, bytes, length);
   exchange->reduce_ns += clock_ns() - start;

@@ -17,7 +17,6 @@
 
 #define CONNECTION_MEMORY ((size_t)64 << 10) /* the library clears it for every request: more is slower */
 #define CONNECTION_LIMIT (1U << 20)          /* the library's own, never reached: it would stop without a word */
-#define IDLE_SECONDS 60U
 #define STACK_BYTES ((size_t)1 << 20)
 #define BLOCK_BYTES ((size_t)128 << 10) /* of an answer that is made while it is sent */
 #define RETRY_SECONDS "1"
@@ -39,20 +38,33 @@ struct http {
 /* What is kept of a request beside its exchange; in the exchange's arena. */
 struct call {
   struct exchange *exchange;
+  struct connection *connection;
   const char *raw_target;
   size_t raw_target_size;
-  uint64_t received; /* bytes of the body, dropped ones included */
-  bool begun;        /* its headers have come */
-  bool ready;        /* its answer is */
-  bool early;        /* .. and was given before the body, which may still be coming */
-  bool last;         /* of its connection */
+  uint64_t received;  /* bytes of the body, dropped ones included */
+  uint64_t moving_ns; /* since when the body, or the answer, moves */
+  bool begun;         /* its headers have come */
+  bool ready;         /* its answer is */
+  bool early;         /* .. and was given before the body, which may still be coming */
+  bool last;          /* of its connection */
 };
+
+/* The connection is at this stage, in which so many bytes are to move (or have moved, if it isn't known how many
+ * will); false: it was too slow, and is shut down. */
+static bool is_in_time(struct call *call, enum stage stage, uint64_t bytes) {
+  const struct config *config = &call->exchange->server->config;
+  return connection_enter(call->connection, stage, transfer_deadline(config, call->moving_ns, bytes));
+}
 
 /* ---- Answers ---------------------------------------------------------------------------------------- */
 
 static ssize_t on_read(void *context, uint64_t position, char *out, size_t room) {
-  struct exchange *exchange = context;
+  struct call *call = context;
+  struct exchange *exchange = call->exchange;
   (void)position;
+  if (!exchange->answer.body->sized && !is_in_time(call, STAGE_ANSWER, exchange->sent)) {
+    return MHD_CONTENT_READER_END_WITH_ERROR;
+  }
   size_t made = body_read(exchange->answer.body, out, room);
   exchange->sent += made;
   if (made) return (ssize_t)made;
@@ -65,13 +77,13 @@ static struct MHD_Response *response_of_bytes(const char *bytes, size_t length) 
   return MHD_create_response_from_buffer(length, unchanged, MHD_RESPMEM_PERSISTENT);
 }
 
-static struct MHD_Response *response_of(struct exchange *exchange) {
-  const struct answer *answer = &exchange->answer;
+static struct MHD_Response *response_of(struct call *call) {
+  const struct answer *answer = &call->exchange->answer;
   if (!answer->body) return response_of_bytes(answer->bytes, answer->length);
   /* A body of unknown length is read straight into the connection's memory, so it needs no block. */
   uint64_t length = answer->body->sized ? answer->body->length : MHD_SIZE_UNKNOWN;
   size_t block = !answer->body->sized ? 1 : length < BLOCK_BYTES ? (size_t)length + 1 : BLOCK_BYTES;
-  return MHD_create_response_from_callback(length, block, on_read, exchange, NULL);
+  return MHD_create_response_from_callback(length, block, on_read, call, NULL);
 }
 
 static bool add_headers(struct MHD_Response *response, const struct answer *answer, bool last) {
@@ -95,7 +107,12 @@ static struct MHD_Response *unavailable_make(void) {
 static enum MHD_Result answer(struct http *http, struct MHD_Connection *connection, struct call *call) {
   struct exchange *exchange = call->exchange;
   bool last = call->last || atomic_load(&http->server->draining);
-  struct MHD_Response *response = response_of(exchange);
+  uint64_t bytes = !exchange->answer.body         ? exchange->answer.length
+                   : exchange->answer.body->sized ? exchange->answer.body->length
+                                                  : 0;
+  call->moving_ns = clock_ns();
+  if (!is_in_time(call, STAGE_ANSWER, bytes)) return MHD_NO;
+  struct MHD_Response *response = response_of(call);
   if (response && add_headers(response, &exchange->answer, last)) {
     enum MHD_Result queued = MHD_queue_response(connection, exchange->answer.status, response);
     MHD_destroy_response(response);
@@ -109,9 +126,15 @@ static enum MHD_Result answer(struct http *http, struct MHD_Connection *connecti
 
 /* ---- Requests --------------------------------------------------------------------------------------- */
 
+static struct connection *connection_of(struct http *http, struct MHD_Connection *connection) {
+  const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+  return info ? connections_find(&http->connections, info->connect_fd) : NULL;
+}
+
 static void *on_target(void *context, const char *target, struct MHD_Connection *connection) {
   struct http *http = context;
-  (void)connection;
+  struct connection *found = connection_of(http, connection);
+  if (!found) return NULL; /* cannot be */
   struct exchange *exchange = exchange_create(http->server, target);
   if (!exchange) return NULL;
   struct call *call = arena_allocate(&exchange->arena, sizeof *call);
@@ -119,7 +142,10 @@ static void *on_target(void *context, const char *target, struct MHD_Connection 
     exchange_release(exchange);
     return NULL;
   }
-  *call = (struct call){.exchange = exchange, .raw_target = target, .raw_target_size = strlen(target)};
+  *call =
+      (struct call){.exchange = exchange, .connection = found, .raw_target = target, .raw_target_size = strlen(target)};
+  uint64_t header_ns = (uint64_t)http->server->config.header_seconds * 1000000000U;
+  connection_enter(found, STAGE_HEAD, exchange->began_ns + header_ns);
   return call;
 }
 
@@ -156,7 +182,14 @@ static enum MHD_Result begin(struct http *http, struct MHD_Connection *connectio
   metrics_begin(&http->server->metrics);
   if (atomic_load(&http->closed)) return MHD_NO; /* not a byte of it is answered: it may be sent elsewhere */
   struct head head = read_head(http, connection, call, method, version);
-  if (exchange_begin(call->exchange, &head)) return MHD_YES;
+  head.crowded = call->connection->crowded;
+  if (head.crowded) call->last = true;
+  if (exchange_begin(call->exchange, &head)) {
+    call->moving_ns = call->exchange->began_ns;
+    bool in_time = head.length || head.chunked ? is_in_time(call, STAGE_BODY, head.length)
+                                               : connection_enter(call->connection, STAGE_WORK, 0);
+    return in_time ? MHD_YES : MHD_NO;
+  }
 
   /* Refused, although a body may be coming: the connection can't go on. */
   call->ready = call->early = call->last = true;
@@ -172,11 +205,13 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
   if (!call->begun) return begin(http, connection, call, method, version);
   if (*size) {
     call->received += *size;
+    if (call->exchange->head.chunked && !is_in_time(call, STAGE_BODY, call->received)) return MHD_NO;
     if (!call->ready) exchange_body(call->exchange, bytes, *size);
     *size = 0;
     /* A body without a length, refused long ago, that still doesn't end. */
     return call->received > http->server->config.max_body + LINGER_BYTES ? MHD_NO : MHD_YES;
   }
+  if (!call->ready && !connection_enter(call->connection, STAGE_WORK, 0)) return MHD_NO;
   if (!call->ready) call->ready = exchange_end(call->exchange);
   return call->ready ? answer(http, connection, call) : MHD_YES; /* it will ask again, after the others' turns */
 }
@@ -198,9 +233,12 @@ static void on_completed(void *context, struct MHD_Connection *connection, void 
   if (call->begun) {
     if (sent && !exchange->answer.body && exchange->head.method != METHOD_HEAD)
       exchange->sent = exchange->answer.length;
+    if (!exchange->answer.status && connection_is_cut(call->connection)) exchange->answer.status = 408;
     metrics_end(&http->server->metrics, exchange);
   }
   if (sent && call->early) linger(http, connection);
+  uint64_t idle_ns = (uint64_t)http->server->config.idle_seconds * 1000000000U;
+  connection_enter(call->connection, STAGE_IDLE, clock_ns() + idle_ns);
   exchange_release(exchange);
 }
 
@@ -236,7 +274,8 @@ static void turn_away(struct http *http, int fd) {
 
 static void take(void *context, int fd, const struct sockaddr *peer, socklen_t length) {
   struct http *http = context;
-  int loop = connections_open(&http->connections, fd);
+  uint64_t header_ns = (uint64_t)http->server->config.header_seconds * 1000000000U;
+  int loop = connections_open(&http->connections, fd, clock_ns() + header_ns);
   if (loop < 0) {
     turn_away(http, fd);
   } else if (MHD_add_connection(http->loops[loop], fd, peer, length) != MHD_YES) {
@@ -245,7 +284,8 @@ static void take(void *context, int fd, const struct sockaddr *peer, socklen_t l
 }
 
 static void tick(void *context) {
-  connections_wake_ended(&((struct http *)context)->connections);
+  struct http *http = context;
+  atomic_fetch_add(&http->server->metrics.timeouts, connections_check(&http->connections));
 }
 
 /* ---- Start and end ---------------------------------------------------------------------------------- */
@@ -268,10 +308,10 @@ static struct MHD_Daemon *loop_start(struct http *http) {
   return MHD_start_daemon(flags, 0, NULL, NULL, on_request, http, MHD_OPTION_EXTERNAL_LOGGER, on_log, http,
                           MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_MEMORY, MHD_OPTION_CONNECTION_MEMORY_INCREMENT,
                           CONNECTION_MEMORY, MHD_OPTION_CONNECTION_LIMIT, CONNECTION_LIMIT,
-                          MHD_OPTION_CONNECTION_TIMEOUT, IDLE_SECONDS, MHD_OPTION_STRICT_FOR_CLIENT, 0,
-                          MHD_OPTION_THREAD_STACK_SIZE, STACK_BYTES, MHD_OPTION_URI_LOG_CALLBACK, on_target, http,
-                          MHD_OPTION_NOTIFY_COMPLETED, on_completed, http, MHD_OPTION_NOTIFY_CONNECTION, on_connection,
-                          http, MHD_OPTION_END);
+                          MHD_OPTION_CONNECTION_TIMEOUT, http->server->config.idle_seconds,
+                          MHD_OPTION_STRICT_FOR_CLIENT, 0, MHD_OPTION_THREAD_STACK_SIZE, STACK_BYTES,
+                          MHD_OPTION_URI_LOG_CALLBACK, on_target, http, MHD_OPTION_NOTIFY_COMPLETED, on_completed, http,
+                          MHD_OPTION_NOTIFY_CONNECTION, on_connection, http, MHD_OPTION_END);
 }
 
 static void http_end(struct http *http) {
@@ -307,7 +347,9 @@ bool http_start(struct server *server) {
     /* Later versions refuse by themselves what must be looked for in these. */
     http->contiguous = strncmp(MHD_get_version(), "0.9.75", 6) == 0 || strncmp(MHD_get_version(), "0.9.76", 6) == 0;
     server->http = http;
-    if (connections_setup(&http->connections, server->config.threads) && start_all(http)) return true;
+    if (connections_setup(&http->connections, &server->config, server->config.threads, &server->budget) &&
+        start_all(http))
+      return true;
     http_end(http);
   }
   fprintf(stderr, "rnnlossd: no memory, descriptors or threads to start with\n");
@@ -318,7 +360,7 @@ bool http_start(struct server *server) {
 static bool wait_until_idle(struct server *server, uint64_t until_ns) {
   for (unsigned turn = 0; atomic_load(&server->metrics.in_flight) > 0; turn++) {
     if (clock_ns() >= until_ns) return false;
-    if (turn % 64 == 0) connections_wake_ended(&server->http->connections);
+    if (turn % 64 == 0) connections_check(&server->http->connections);
     nanosleep(&(struct timespec){.tv_nsec = 2000000}, NULL);
   }
   return true;

@@ -183,6 +183,10 @@ enum step metrics_finish(struct exchange *exchange) {
   write_single(&text, "rnnlossd_requests_in_flight", "gauge", "Requests begun and not answered, this one included.",
                get(&metrics->in_flight));
   write_single(&text, "rnnlossd_connections", "gauge", "Connections open.", get(&metrics->connections));
+  write_single(&text, "rnnlossd_reserved_bytes", "gauge", "Memory reserved for requests and connections.",
+               get(&exchange->server->budget.reserved));
+  write_single(&text, "rnnlossd_timeouts_total", "counter", "Connections ended because a peer was too slow.",
+               get(&metrics->timeouts));
   write_family(&text, "process_start_time_seconds", "gauge", "When the daemon started, in seconds since 1970.");
   text_string(&text, "process_start_time_seconds");
   write_seconds(&text, exchange->server->started_ns);

@@ -45,6 +45,7 @@ bool evaluate_prepare(struct request *request) {
   struct evaluation *evaluation = arena_allocate(request->arena, sizeof *evaluation);
   if (!evaluation) return problem_out_of_memory(request->problem);
   __builtin_memset(evaluation, 0, sizeof *evaluation);
+  evaluation->settled.arena = request->arena;
   request->evaluation = evaluation;
   return true;
 }

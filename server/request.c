@@ -6,6 +6,7 @@
 
 void request_begin(struct request *request, struct arena *arena, struct problem *problem, uint64_t max_neurons) {
   *request = (struct request){.arena = arena, .problem = problem, .max_neurons = max_neurons};
+  for (int t = 0; t < RNNLOSS_TENSORS; t++) request->tensor[t].store.arena = arena;
 }
 
 void request_release(struct request *request) {

@@ -84,7 +84,7 @@ static uint64_t wall_clock_ns(void) {
 }
 
 int server_run(const struct config *config, void (*announce)(void *context, const char *address), void *context) {
-  struct server server = {.config = *config, .started_ns = wall_clock_ns()};
+  struct server server = {.config = *config, .started_ns = wall_clock_ns(), .budget.limit = config->max_memory};
   memory_setup();
   log_setup(config->log_level);
   signals_block();

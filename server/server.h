@@ -44,11 +44,34 @@ struct memory_probe {
 };
 extern struct memory_probe *memory_probe; /* NULL unless a test sets it */
 
+/* ---- budget.c, limits.c: one bound for the memory of all that is in flight ---------------------- */
+
+struct budget {
+  uint64_t limit; /* --max-memory */
+  _Atomic uint64_t reserved;
+};
+bool budget_take(struct budget *budget, uint64_t bytes); /* false: it is not there */
+void budget_give(struct budget *budget, uint64_t bytes);
+
+/* What one request has reserved of it, and uses. Its functions but account_reserve take NULL: nothing is counted. */
+struct account {
+  struct budget *budget;
+  uint64_t reserved, used;
+};
+bool account_reserve(struct account *account, uint64_t bytes); /* so many in all; false: they are not there */
+bool account_take(struct account *account, uint64_t bytes);    /* before an allocation: reserves more if it must */
+void account_give(struct account *account, uint64_t bytes);    /* after a release: they stay reserved */
+void account_trim(struct account *account, uint64_t bytes);    /* so many will not be needed after all */
+void account_close(struct account *account);                   /* gives back all */
+
+uint64_t limits_memory(void); /* bytes that this process may use: of the machine, its control groups, its limits */
+
 /* ---- arena.c: memory that lives as long as a request ----------------------------------------- */
 
 struct arena {
   struct arena_block *blocks;
   char *next, *end;
+  struct account *account; /* NULL: not counted */
 };
 void *arena_allocate(struct arena *arena, size_t size);                 /* aligned to 16; NULL if there is none */
 char *arena_text(struct arena *arena, const char *text, size_t length); /* a copy, NUL added */
@@ -70,17 +93,20 @@ void text_unsigned(struct text *text, uint64_t value);
 
 /* ---- store.c: the bytes of a tensor, in blocks that never move -------------------------------- */
 
-/* Blocks hold a multiple of 72 bytes, so that elements of 2, 4, 8 and 9 bytes never straddle two. */
+/* A store is empty once its arena is set. Blocks hold a multiple of 72 bytes, so that elements of 2, 4, 8 and 9 bytes
+ * never straddle two. */
 #define STORE_BLOCK (72 * 3640) /* 256 KiB: the largest block, and the largest chunk of work */
 
 struct store_block {
   struct store_block *next;
   size_t used, capacity;
+  bool lent; /* by the arena */
   unsigned char *bytes;
 };
 struct store {
   struct store_block *first, *last;
   uint64_t length; /* bytes appended */
+  struct arena *arena;
 };
 struct cursor {
   const struct store_block *block;
@@ -530,6 +556,7 @@ struct head {
   enum method method;
   const char *content_type, *content_encoding, *accept, *request_id, *traceparent;
   bool has_length, chunked;
+  bool crowded;       /* the connection is one too many */
   uint64_t length;    /* Content-Length */
   const char *defect; /* what two readers could read differently, as "two Host headers", or NULL */
 };
@@ -551,6 +578,7 @@ void answer_header(struct answer *answer, const char *name, const char *value); 
 struct route {
   const char *path;
   bool post;                                /* POST; else GET and HEAD */
+  bool vital;                               /* answered even while all else is refused */
   bool (*begin)(struct exchange *exchange); /* post: the headers have come; false: problem set */
   bool (*receive)(struct exchange *exchange, const char *bytes, size_t length);
   enum step (*finish)(struct exchange *exchange); /* the body has come: fill exchange->answer; post: in slices */
@@ -563,7 +591,8 @@ int route_find(const char *path);
 
 struct exchange {
   struct server *server;
-  struct arena arena;
+  struct account account;
+  struct arena arena; /* which also holds this */
   char *target;       /* the raw request target, as it came */
   char *path, *query; /* decoded path; raw query or NULL */
   struct head head;
@@ -594,6 +623,9 @@ void exchange_answer(struct exchange *exchange, unsigned status, const char *typ
 void exchange_answer_body(struct exchange *exchange, const char *type,
                           struct body *body); /* 200, made while it is sent */
 
+/* admission.c: what is refused before its body is read, and the memory that the rest has reserved */
+bool admission_check(struct exchange *exchange);
+
 /* Handlers: loss.c, info.c (terms, version, health), metrics.c */
 bool loss_begin(struct exchange *exchange);
 bool loss_receive(struct exchange *exchange, const char *bytes, size_t length);
@@ -611,8 +643,14 @@ enum step metrics_finish(struct exchange *exchange);
 struct config {
   const char *listen[LISTEN_MAX]; /* "127.0.0.1:8080", "[::1]:0", "unix:/run/rnnlossd.sock" */
   size_t listen_count;
-  uint64_t max_body;        /* bytes */
-  uint64_t max_neurons;     /* N_hid at most */
+  uint64_t max_body;         /* bytes */
+  uint64_t max_memory;       /* bytes, of all requests and connections together */
+  uint64_t max_neurons;      /* N_hid at most */
+  uint64_t min_rate;         /* bytes a second that a peer must send or take .. */
+  unsigned transfer_seconds; /* .. after so long */
+  unsigned header_seconds;   /* that a request's headers may take */
+  unsigned idle_seconds;     /* that a connection may be silent */
+  unsigned max_connections;
   unsigned threads;         /* event loops */
   const char *allow_origin; /* CORS; NULL: none */
   bool allow_anonymous;     /* may listen beyond loopback without asking who is there */
@@ -645,7 +683,7 @@ struct metrics {
   _Atomic uint64_t seconds_bucket[ROUTES_MAX][METRIC_BUCKETS];
   _Atomic uint64_t nanoseconds[ROUTES_MAX];
   _Atomic uint64_t bytes_in, bytes_out;
-  _Atomic uint64_t in_flight, connections;
+  _Atomic uint64_t in_flight, connections, timeouts;
   _Atomic uint64_t evaluations[RNNLOSS_TERMS];
 };
 void metrics_begin(struct metrics *metrics);                                /* a request's headers have come */
@@ -702,26 +740,47 @@ struct acceptor *acceptor_start(const struct listener *listeners, size_t count, 
                                 acceptor_ticker *tick, void *context);
 void acceptor_stop(struct acceptor *acceptor); /* takes what has queued up still; NULL is fine */
 
-/* The connections by descriptor, and how many each loop has. Threads may call at once. */
+/* ---- connections.c: who is there, at what, and until when ----------------------------------------------- */
+
 #define LOOPS_MAX 128
-#define CONNECTIONS_MAX 2048
-#define CONNECTION_FDS 65536 /* descriptors from here on are not taken */
-struct connections {
-  pthread_mutex_t lock;
-  size_t loops;
-  unsigned count[LOOPS_MAX];
-  unsigned char owner[CONNECTION_FDS]; /* the loop that has it, plus one; 0: none */
-  struct pollfd watched[CONNECTIONS_MAX];
+#define CONNECTIONS_SPARE 64 /* beyond --max-connections: there health and metrics are answered still */
+/* What a connection and a small request on it cost; more is the request's own (struct account). */
+#define CONNECTION_BYTES ((uint64_t)160 << 10)
+
+enum stage { STAGE_OPEN, STAGE_HEAD, STAGE_BODY, STAGE_WORK, STAGE_ANSWER, STAGE_IDLE, STAGE_CUT };
+
+struct connection {
+  _Atomic uint64_t word; /* stage and deadline */
+  unsigned char owner;   /* the loop that has it, plus one; 0: none */
+  bool charged;          /* its memory is reserved */
+  bool crowded;          /* it is a spare one */
+  bool secure;           /* TLS: nothing is written to it in plain */
 };
-bool connections_setup(struct connections *connections, size_t loops);
+struct connections { /* threads may call at once */
+  pthread_mutex_t lock;
+  size_t loops, most, open;
+  unsigned count[LOOPS_MAX];
+  struct budget *budget;
+  struct connection *slots; /* by descriptor */
+  size_t slot_count, top;   /* top: no connection has had a descriptor from here on */
+};
+bool connections_setup(struct connections *connections, const struct config *config, size_t loops,
+                       struct budget *budget);
 void connections_end(struct connections *connections);
-int connections_open(struct connections *connections,
-                     int fd); /* the loop with the fewest, which now has it; -1: full */
+/* The loop with the fewest, which now has it; -1: full. */
+int connections_open(struct connections *connections, int fd, uint64_t deadline_ns);
 void connections_close(struct connections *connections, int fd); /* before the descriptor is closed */
-/* The HTTP library waits for edges, and misses the end of a peer's stream that came together with
+struct connection *connections_find(struct connections *connections, int fd);
+/* Its loop says what it is at now, and until when (0: as long as it takes); false: it has been shut down. */
+bool connection_enter(struct connection *connection, enum stage stage, uint64_t deadline_ns);
+bool connection_is_cut(const struct connection *connection);
+/* When a body, or an answer, of so many bytes that begins to move now must have arrived. */
+uint64_t transfer_deadline(const struct config *config, uint64_t start_ns, uint64_t bytes);
+/* Shuts down those that are past their deadlines; returns how many of them were at a request. Once a second.
+ * Also: the HTTP library waits for edges, and misses the end of a peer's stream that came together with
  * its last data: a peer that died within its request would be waited for. Shutting down the reading
  * side, which has ended anyway, makes another edge. */
-void connections_wake_ended(struct connections *connections);
+size_t connections_check(struct connections *connections);
 
 /* One thread that reads on from sockets whose answer is sent, so that their peers get to read it. */
 #define LINGER_BYTES ((uint64_t)256 << 20) /* of one peer, at most */
@@ -733,6 +792,7 @@ void lingerer_stop(struct lingerer *lingerer);        /* waits up to 2 s for the
 struct server {
   struct config config;
   struct metrics metrics;
+  struct budget budget;
   _Atomic bool draining;
   uint64_t started_ns; /* since 1970 */
   struct listener listeners[LISTEN_MAX];

@@ -58,6 +58,6 @@ bool settle_step(struct request *request, rnnloss_tensor t) {
   tensor->store = evaluation->settled;
   tensor->received = tensor->store.length;
   tensor->loose = false;
-  evaluation->settled = (struct store){0};
+  evaluation->settled = (struct store){.arena = request->arena};
   return true;
 }

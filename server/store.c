@@ -7,7 +7,8 @@
 
 #include "server.h"
 
-#define STORE_UNIT ((size_t)72) /* of a block's capacity: the least common multiple of 2, 4, 8 and 9 */
+#define STORE_UNIT ((size_t)72)    /* of a block's capacity: the least common multiple of 2, 4, 8 and 9 */
+#define STORE_SMALL ((size_t)2048) /* a block up to here is the arena's */
 
 static size_t block_capacity(const struct store *store, uint64_t expected) {
   uint64_t wanted = store->last ? 2 * (uint64_t)store->last->capacity : 14 * STORE_UNIT;
@@ -16,11 +17,27 @@ static size_t block_capacity(const struct store *store, uint64_t expected) {
   return (size_t)((wanted + STORE_UNIT - 1) / STORE_UNIT * STORE_UNIT);
 }
 
+static struct store_block *block_allocate(struct store *store, size_t size) {
+  bool lent = size <= STORE_SMALL;
+  struct account *account = store->arena->account;
+  if (!lent && !account_take(account, size)) return NULL;
+  struct store_block *block = lent ? arena_allocate(store->arena, size) : memory_allocate(size);
+  if (block) *block = (struct store_block){.lent = lent};
+  return block;
+}
+
+static void block_release(struct store *store, struct store_block *block) {
+  if (block->lent) return;
+  account_give(store->arena->account, sizeof *block + block->capacity);
+  memory_release(block);
+}
+
 static bool store_grow(struct store *store, uint64_t expected) {
   size_t capacity = block_capacity(store, expected);
-  struct store_block *block = memory_allocate(sizeof *block + capacity);
+  struct store_block *block = block_allocate(store, sizeof *block + capacity);
   if (!block) return false;
-  *block = (struct store_block){.capacity = capacity, .bytes = (unsigned char *)(block + 1)};
+  block->capacity = capacity;
+  block->bytes = (unsigned char *)(block + 1);
   if (store->last) {
     store->last->next = block;
   } else {
@@ -63,16 +80,16 @@ bool store_append(struct store *store, const void *bytes, size_t length, uint64_
 void store_release(struct store *store) {
   for (struct store_block *block = store->first, *next; block; block = next) {
     next = block->next;
-    memory_release(block);
+    block_release(store, block);
   }
-  *store = (struct store){0};
+  *store = (struct store){.arena = store->arena};
 }
 
 void store_drop_first(struct store *store) {
   struct store_block *block = store->first;
   store->first = block->next;
   if (!store->first) store->last = NULL;
-  memory_release(block);
+  block_release(store, block);
 }
 
 struct cursor store_start(const struct store *store) {

@@ -180,6 +180,7 @@ bool tensor_bytes(struct request *request, rnnloss_tensor t, const void *bytes, 
   struct tensor *tensor = &request->tensor[t];
   uint64_t expected = expected_bytes(tensor);
   if (tensor->received == 0) tensor->keep = evaluate_keeps(request, t);
+  if (tensor->received == 0 && !tensor->keep) account_trim(request->arena->account, expected); /* it passes by */
   tensor->received += length;
   if (expected && tensor->received > expected) return does_not_fill(request, t);
   if (!tensor->keep) return pass(request, t, bytes, length);

@@ -272,16 +272,18 @@ static void help_and_version(void **state) {
 
 static void note(void *context, const char *name, uint64_t value) {
   size_t length = strlen(context);
-  snprintf((char *)context + length, 256 - length, "%s=%llu ", name, (unsigned long long)value);
+  snprintf((char *)context + length, 512 - length, "%s=%llu ", name, (unsigned long long)value);
 }
 
 static void limits(void **state) {
   (void)state;
   struct config config;
-  char names[256] = "";
-  accept_all(&config, ARGUMENTS(text("--max-body=4K"), text("--threads=2")), VARIABLES(NULL));
+  char names[512] = "";
+  accept_all(&config, ARGUMENTS(text("--max-body=4K"), text("--threads=2"), text("--max-memory=1G")), VARIABLES(NULL));
   config_each(&config, note, names);
-  assert_string_equal(names, "max_body=4096 max_neurons=131072 threads=2 drain_timeout=30 ");
+  assert_string_equal(names, "max_body=4096 max_memory=1073741824 max_neurons=131072 max_connections=2048 "
+                             "header_timeout=10 transfer_timeout=10 min_rate=1048576 idle_timeout=60 threads=2 "
+                             "drain_timeout=30 ");
 }
 
 int main(void) {
