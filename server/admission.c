@@ -43,7 +43,12 @@ static bool reserve(struct exchange *exchange) {
   uint64_t length = exchange->head.length, most = exchange->server->budget.limit;
   if (!exchange->head.has_length || length < CONNECTION_BYTES / 4 || passes_by(exchange)) return true;
   if (account_reserve(&exchange->account, length)) return true;
-  if (length <= most) return problem_out_of_memory(&exchange->problem);
+  if (length <= most) {
+    return problem_set(&exchange->problem, PROBLEM_OVERLOADED, "",
+                       "other requests have the memory that this one needs, %llu bytes of the %llu there are "
+                       "(--max-memory); try again",
+                       (unsigned long long)length, (unsigned long long)most);
+  }
   return problem_set(&exchange->problem, PROBLEM_TOO_LARGE, "",
                      "the body is larger than the %llu bytes that there are for all requests (--max-memory); "
                      "with gradients=none in the query it would not be kept",
