@@ -12,7 +12,7 @@
 #define THREADS_DEFAULT_MAX 16
 #define THREADS_MAX 128
 
-enum kind { KIND_LISTEN, KIND_BYTES, KIND_LARGE, KIND_SMALL, KIND_ORIGIN, KIND_BOOLEAN, KIND_LEVEL };
+enum kind { KIND_LISTEN, KIND_BYTES, KIND_LARGE, KIND_SMALL, KIND_ORIGIN, KIND_BOOLEAN, KIND_FORMAT, KIND_LEVEL };
 
 struct option {
   const char *flag; /* without its dashes; the variable and the name in /version are made of it */
@@ -48,6 +48,10 @@ static const struct option options[] = {
      "listen beyond loopback although anybody there may call"},
     {"drain-timeout", KIND_SMALL, "SECONDS", "30", AT(drain_seconds), 0, 86400,
      "how long SIGTERM waits for requests in flight"},
+    {"drain-delay", KIND_SMALL, "SECONDS", "0", AT(delay_seconds), 0, 86400,
+     "how long it accepts still after SIGTERM, while /readyz says 503"},
+    {"access-log", KIND_BOOLEAN, NULL, "false", AT(access_log), 0, 1, "write a line for each request"},
+    {"log-format", KIND_FORMAT, "FORMAT", "logfmt", AT(log_json), 0, 0, "logfmt or json"},
     {"log-level", KIND_LEVEL, "LEVEL", "info", AT(log_level), 0, 0, "error, warning, info or debug"},
 };
 #define OPTIONS (sizeof options / sizeof *options)
@@ -110,6 +114,11 @@ static bool read_boolean(struct reading *reading, const char *text, bool *value)
   return true;
 }
 
+static bool read_format(struct reading *reading, const char *text, bool *json) {
+  *json = strcmp(text, "json") == 0;
+  return *json || strcmp(text, "logfmt") == 0 || expect(reading, "logfmt or json");
+}
+
 static bool read_level(struct reading *reading, const char *text, enum log_level *value) {
   static const char *const names[] = {"error", "warning", "info", "debug"};
   for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
@@ -156,6 +165,8 @@ static bool value_set(struct reading *reading, const char *text) {
     return read_origin(reading, text, member);
   case KIND_BOOLEAN:
     return read_boolean(reading, text, member);
+  case KIND_FORMAT:
+    return read_format(reading, text, member);
   case KIND_LEVEL:
     return read_level(reading, text, member);
   }
@@ -204,6 +215,7 @@ static bool read_listed(struct reading *reading, const char *text) {
   if (length >= sizeof config->listen_text) return expect(reading, "fewer than %zu bytes", sizeof config->listen_text);
   memcpy(config->listen_text, text, length + 1);
   config->listen_count = 0;
+  config->listen_given = true;
   for (char *address = config->listen_text, *comma; address; address = comma ? comma + 1 : NULL) {
     comma = strchr(address, ',');
     if (comma) *comma = '\0';
@@ -288,6 +300,7 @@ static enum config_outcome read_flag(struct config *config, char **argv, int i, 
   unsigned bit = 1U << (option - options);
   if (option->kind != KIND_LISTEN && *seen & bit) return wrong(name, NULL, "given twice", "");
   if (option->kind == KIND_LISTEN && !(*seen & bit)) config->listen_count = 0;
+  if (option->kind == KIND_LISTEN) config->listen_given = true;
   *seen |= bit;
   return value_set(&reading, value) ? CONFIG_RUN : wrong(name, value, "expected ", reading.expected);
 }

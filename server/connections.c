@@ -15,7 +15,6 @@
 
 #include "server.h"
 
-#define OTHER_DESCRIPTORS 512 /* files, listeners, loops, sockets that linger */
 #define STAGE_BITS 3
 #define BATCH 256 /* connections that are looked at under one lock */
 
@@ -35,7 +34,7 @@ static bool is_past(uint64_t word, uint64_t now_ns) {
 bool connections_setup(struct connections *connections, const struct config *config, size_t loops,
                        struct budget *budget) {
   *connections = (struct connections){.loops = loops, .most = config->max_connections, .budget = budget};
-  connections->slot_count = connections->most + CONNECTIONS_SPARE + OTHER_DESCRIPTORS;
+  connections->slot_count = connections->most + CONNECTIONS_SPARE + DESCRIPTORS_OTHER;
   size_t size = connections->slot_count * sizeof *connections->slots;
   connections->slots = memory_allocate(size);
   if (!connections->slots) return false;

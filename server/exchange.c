@@ -241,7 +241,8 @@ bool exchange_end(struct exchange *exchange) {
   exchange->turn_ns = clock_ns();
   if (!exchange->received_ns) exchange->received_ns = exchange->turn_ns;
   enum step step = finish(exchange);
-  exchange->terms_ns += clock_ns() - exchange->turn_ns;
+  exchange->answered_ns = clock_ns();
+  exchange->terms_ns += exchange->answered_ns - exchange->turn_ns;
   if (step == STEP_FAILED) answer_problem(exchange);
   return step != STEP_MORE;
 }

@@ -106,7 +106,7 @@ static struct MHD_Response *unavailable_make(void) {
 
 static enum MHD_Result answer(struct http *http, struct MHD_Connection *connection, struct call *call) {
   struct exchange *exchange = call->exchange;
-  bool last = call->last || atomic_load(&http->server->draining);
+  bool last = call->last || atomic_load(&http->server->leaving);
   uint64_t bytes = !exchange->answer.body         ? exchange->answer.length
                    : exchange->answer.body->sized ? exchange->answer.body->length
                                                   : 0;
@@ -235,6 +235,7 @@ static void on_completed(void *context, struct MHD_Connection *connection, void 
       exchange->sent = exchange->answer.length;
     if (!exchange->answer.status && connection_is_cut(call->connection)) exchange->answer.status = 408;
     metrics_end(&http->server->metrics, exchange);
+    access_log(exchange);
   }
   if (sent && call->early) linger(http, connection);
   uint64_t idle_ns = (uint64_t)http->server->config.idle_seconds * 1000000000U;
@@ -277,6 +278,7 @@ static void take(void *context, int fd, const struct sockaddr *peer, socklen_t l
   uint64_t header_ns = (uint64_t)http->server->config.header_seconds * 1000000000U;
   int loop = connections_open(&http->connections, fd, clock_ns() + header_ns);
   if (loop < 0) {
+    metrics_shed(&http->server->metrics, SHED_CONNECTIONS);
     turn_away(http, fd);
   } else if (MHD_add_connection(http->loops[loop], fd, peer, length) != MHD_YES) {
     connections_close(&http->connections, fd); /* which the library has closed: only this thread opens connections */
@@ -369,7 +371,7 @@ static bool wait_until_idle(struct server *server, uint64_t until_ns) {
 void http_drain(struct server *server) {
   struct http *http = server->http;
   uint64_t until_ns = clock_ns() + (uint64_t)server->config.drain_seconds * 1000000000U;
-  atomic_store(&server->draining, true);
+  atomic_store(&server->leaving, true);
   acceptor_stop(http->acceptor);
   http->acceptor = NULL;
   for (size_t i = 0; i < server->listener_count; i++) listener_close(&server->listeners[i]);

@@ -1,6 +1,7 @@
 /* listen.c - from an address to a listening socket */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <stdio.h>
@@ -146,6 +147,36 @@ bool listener_open(struct listener *listener, const char *address, char *error, 
   *listener = (struct listener){.fd = -1};
   if (strncmp(address, "unix:", 5) == 0) return open_unix(listener, address + 5, error, size);
   return open_tcp(listener, address, error, size);
+}
+
+static void name_unix(struct listener *listener) {
+  struct sockaddr_un at = {0};
+  socklen_t length = sizeof at;
+  if (getsockname(listener->fd, (struct sockaddr *)&at, &length) != 0) length = 0;
+  bool abstract = length > offsetof(struct sockaddr_un, sun_path) && at.sun_path[0] == '\0';
+  snprintf(listener->name, sizeof listener->name, "unix:%s%.107s", abstract ? "@" : "", at.sun_path + abstract);
+}
+
+bool listener_adopt(struct listener *listener, int fd, char *error, size_t size) {
+  int type = 0, listening = 0, family = 0;
+  socklen_t length = sizeof type;
+  *listener = (struct listener){.fd = fd};
+  if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &length) != 0) return wrong(error, size, "%s", strerror(errno));
+  length = sizeof listening;
+  getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &length);
+  length = sizeof family;
+  getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &family, &length);
+  if (type != SOCK_STREAM || !listening) return wrong(error, size, "it is not a listening stream socket");
+  int flags = fcntl(fd, F_GETFL);
+  if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) != 0 || fcntl(fd, F_SETFD, FD_CLOEXEC) != 0) {
+    return wrong(error, size, "%s", strerror(errno));
+  }
+  if (family == AF_UNIX) {
+    name_unix(listener); /* its path is not ours to remove */
+  } else {
+    name_tcp(listener);
+  }
+  return true;
 }
 
 bool listener_is_local(const struct listener *listener) {

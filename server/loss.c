@@ -113,6 +113,7 @@ static void answer(struct exchange *exchange, struct loss *loss) {
 }
 
 static void count_evaluations(struct exchange *exchange, unsigned active) {
+  exchange->active = active;
   for (int k = 0; k < RNNLOSS_TERMS; k++) {
     if (active & 1u << k) atomic_fetch_add_explicit(&exchange->server->metrics.evaluations[k], 1, memory_order_relaxed);
   }

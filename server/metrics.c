@@ -60,6 +60,10 @@ void metrics_end(struct metrics *metrics, const struct exchange *exchange) {
   atomic_fetch_sub(&metrics->in_flight, 1);
 }
 
+void metrics_shed(struct metrics *metrics, enum shed reason) {
+  add(&metrics->shed[reason], 1);
+}
+
 /* ---- Writing ---------------------------------------------------------------------------------------- */
 
 static const char *route_name(size_t slot) {
@@ -159,6 +163,44 @@ static void write_evaluations(struct text *text, const struct metrics *metrics) 
   }
 }
 
+static void write_shed(struct text *text, const struct metrics *metrics) {
+  static const char *const reasons[SHED_REASONS] = {
+      [SHED_CONNECTIONS] = "connections", [SHED_MEMORY] = "memory", [SHED_SHARE] = "share"};
+  write_family(text, "rnnlossd_shed_total", "counter",
+               "Refused for now, by what there was too much of: connections, memory, a token's requests.");
+  for (int i = 0; i < SHED_REASONS; i++) {
+    text_string(text, "rnnlossd_shed_total{reason=\"");
+    text_string(text, reasons[i]);
+    text_string(text, "\"}");
+    write_value(text, get(&metrics->shed[i]));
+  }
+}
+
+static void write_process(struct text *text, const struct server *server) {
+  struct process_use use = process_measure();
+  write_single(text, "process_resident_memory_bytes", "gauge", "Memory of the process.", use.resident_bytes);
+  write_single(text, "process_open_fds", "gauge", "Open descriptors.", use.open_descriptors);
+  write_single(text, "process_max_fds", "gauge", "Descriptors that there may be.", use.most_descriptors);
+  write_family(text, "process_cpu_seconds_total", "counter", "Processor time used, in seconds.");
+  text_string(text, "process_cpu_seconds_total");
+  write_seconds(text, use.cpu_ns);
+  write_family(text, "process_start_time_seconds", "gauge", "When the daemon started, in seconds since 1970.");
+  text_string(text, "process_start_time_seconds");
+  write_seconds(text, server->started_ns);
+}
+
+/* What is there now. */
+static void write_state(struct text *text, const struct server *server) {
+  const struct metrics *metrics = &server->metrics;
+  write_single(text, "rnnlossd_requests_in_flight", "gauge", "Requests begun and not answered, this one included.",
+               get(&metrics->in_flight));
+  write_single(text, "rnnlossd_connections", "gauge", "Connections open.", get(&metrics->connections));
+  write_single(text, "rnnlossd_reserved_bytes", "gauge", "Memory reserved for requests and connections.",
+               get(&server->budget.reserved));
+  write_single(text, "rnnlossd_draining", "gauge", "1 while the daemon is about to end.",
+               atomic_load(&server->draining));
+}
+
 static void write_build(struct text *text) {
   write_family(text, "rnnlossd_build_info", "gauge", "What runs here; the value is always 1.");
   text_string(text, "rnnlossd_build_info{version=\"" SERVER_VERSION "\",contract=\"");
@@ -180,16 +222,13 @@ enum step metrics_finish(struct exchange *exchange) {
   write_evaluations(&text, metrics);
   write_single(&text, "rnnlossd_received_bytes_total", "counter", "Bytes of request bodies.", get(&metrics->bytes_in));
   write_single(&text, "rnnlossd_sent_bytes_total", "counter", "Bytes of answers' bodies.", get(&metrics->bytes_out));
-  write_single(&text, "rnnlossd_requests_in_flight", "gauge", "Requests begun and not answered, this one included.",
-               get(&metrics->in_flight));
-  write_single(&text, "rnnlossd_connections", "gauge", "Connections open.", get(&metrics->connections));
-  write_single(&text, "rnnlossd_reserved_bytes", "gauge", "Memory reserved for requests and connections.",
-               get(&exchange->server->budget.reserved));
+  write_shed(&text, metrics);
   write_single(&text, "rnnlossd_timeouts_total", "counter", "Connections ended because a peer was too slow.",
                get(&metrics->timeouts));
-  write_family(&text, "process_start_time_seconds", "gauge", "When the daemon started, in seconds since 1970.");
-  text_string(&text, "process_start_time_seconds");
-  write_seconds(&text, exchange->server->started_ns);
+  write_single(&text, "rnnlossd_log_lines_dropped_total", "counter", "Log lines that could not be written.",
+               log_dropped());
+  write_state(&text, exchange->server);
+  write_process(&text, exchange->server);
   exchange_answer(exchange, 200, "text/plain; version=0.0.4; charset=utf-8", text.failed ? NULL : text.bytes,
                   text.length);
   return STEP_DONE;

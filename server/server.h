@@ -604,6 +604,9 @@ struct exchange {
   uint64_t sent;                  /* bytes of the answer's body, counted by http.c */
   uint64_t began_ns, received_ns; /* monotonic: its headers, its last byte had come; 0: not yet */
   uint64_t reduce_ns, terms_ns;   /* time spent while the body arrived, and after */
+  uint64_t answered_ns;           /* when its answer was ready */
+  unsigned active;                /* bit k: term k was evaluated */
+  const char *token_name;         /* who asked, or NULL */
   uint64_t turn_ns;               /* when the present turn of exchange_end began */
   struct problem problem;
   struct answer answer;
@@ -643,6 +646,7 @@ enum step metrics_finish(struct exchange *exchange);
 struct config {
   const char *listen[LISTEN_MAX]; /* "127.0.0.1:8080", "[::1]:0", "unix:/run/rnnlossd.sock" */
   size_t listen_count;
+  bool listen_given;         /* they were named, and are not the default */
   uint64_t max_body;         /* bytes */
   uint64_t max_memory;       /* bytes, of all requests and connections together */
   uint64_t max_neurons;      /* N_hid at most */
@@ -655,6 +659,9 @@ struct config {
   const char *allow_origin; /* CORS; NULL: none */
   bool allow_anonymous;     /* may listen beyond loopback without asking who is there */
   unsigned drain_seconds;   /* how long a drain may take */
+  unsigned delay_seconds;   /* how long it accepts still, while /readyz says that it drains */
+  bool access_log;          /* a line for each request */
+  bool log_json;
   enum log_level { LOG_ERROR, LOG_WARNING, LOG_INFO, LOG_DEBUG } log_level;
   char listen_text[2048]; /* RNNLOSSD_LISTEN, cut at its commas */
 };
@@ -666,17 +673,46 @@ enum config_outcome config_read(struct config *config, int argc, char **argv, ch
 void config_each(const struct config *config, void (*visit)(void *context, const char *name, uint64_t value),
                  void *context);
 
-/* ---- log.c: logfmt lines on standard error ------------------------------------------------------------ */
+/* ---- log.c, access_log.c: lines on standard error ------------------------------------------------------ */
 
-void log_setup(enum log_level level);
-bool log_wanted(enum log_level level); /* would a line of this level be written? */
+void log_setup(enum log_level level, bool json); /* json: JSON objects, else logfmt */
+bool log_wanted(enum log_level level);           /* would a line of this level be written? */
 /* detail is a text for people, made as by printf; it is quoted. */
 void log_line(enum log_level level, const char *event, const char *detail, ...) PRINTF_LIKE(3, 4);
+uint64_t log_dropped(void); /* lines that could not be written */
+
+#define LOG_RECORD_MAX ((size_t)3072) /* below PIPE_BUF: lines of several threads don't mix */
+#define LOG_RECORD_END ((size_t)16)
+struct log_record { /* a line of several fields */
+  bool json;
+  size_t length;
+  char text[LOG_RECORD_MAX];
+};
+void log_begin(struct log_record *record, enum log_level level, const char *event);
+void log_text(struct log_record *record, const char *key, const char *value); /* of any bytes */
+void log_word(struct log_record *record, const char *key, const char *value); /* a plain word of ours */
+void log_number(struct log_record *record, const char *key, uint64_t value);
+void log_end(struct log_record *record);
+
+void access_log(const struct exchange *exchange); /* once it is over */
+
+/* ---- systemd.c, process.c: what is around the process --------------------------------------------------- */
+
+int systemd_sockets(void);              /* listening sockets that were passed, from descriptor 3 on */
+void systemd_notify(const char *state); /* "READY=1": to who wants to know */
+void systemd_reloading(void);
+
+struct process_use {
+  uint64_t resident_bytes, open_descriptors, most_descriptors, cpu_ns;
+};
+struct process_use process_measure(void);
+bool process_raise_descriptors(uint64_t wanted); /* false: fewer may be had */
 
 /* ---- metrics.c: counters; Prometheus text ------------------------------------------------------------- */
 
 extern const char server_commit[]; /* of the sources that it was built from, or "unknown" */
 #define METRIC_STATUSES 24
+enum shed { SHED_CONNECTIONS, SHED_MEMORY, SHED_SHARE, SHED_REASONS }; /* why a request was refused for now */
 #define METRIC_BUCKETS 14
 struct metrics {
   _Atomic uint64_t requests[ROUTES_MAX][METRIC_STATUSES];
@@ -684,9 +720,11 @@ struct metrics {
   _Atomic uint64_t nanoseconds[ROUTES_MAX];
   _Atomic uint64_t bytes_in, bytes_out;
   _Atomic uint64_t in_flight, connections, timeouts;
+  _Atomic uint64_t shed[SHED_REASONS];
   _Atomic uint64_t evaluations[RNNLOSS_TERMS];
 };
-void metrics_begin(struct metrics *metrics);                                /* a request's headers have come */
+void metrics_begin(struct metrics *metrics); /* a request's headers have come */
+void metrics_shed(struct metrics *metrics, enum shed reason);
 void metrics_end(struct metrics *metrics, const struct exchange *exchange); /* it is answered, or its peer is gone */
 
 /* ---- head.c: a request's headers, and what is doubtful in them ----------------------------------------- */
@@ -725,7 +763,8 @@ struct listener {
   char path[112]; /* of a unix socket, to be removed at the end; else empty */
 };
 bool listener_open(struct listener *listener, const char *address, char *error,
-                   size_t size);                         /* false: error says why */
+                   size_t size);                                                  /* false: error says why */
+bool listener_adopt(struct listener *listener, int fd, char *error, size_t size); /* one that was passed */
 bool listener_is_local(const struct listener *listener); /* a unix socket, or an address of the loopback */
 void listener_close(struct listener *listener);
 
@@ -743,7 +782,8 @@ void acceptor_stop(struct acceptor *acceptor); /* takes what has queued up still
 /* ---- connections.c: who is there, at what, and until when ----------------------------------------------- */
 
 #define LOOPS_MAX 128
-#define CONNECTIONS_SPARE 64 /* beyond --max-connections: there health and metrics are answered still */
+#define DESCRIPTORS_OTHER 512 /* files, listeners, loops, sockets that linger */
+#define CONNECTIONS_SPARE 64  /* beyond --max-connections: there health and metrics are answered still */
 /* What a connection and a small request on it cost; more is the request's own (struct account). */
 #define CONNECTION_BYTES ((uint64_t)160 << 10)
 
@@ -793,8 +833,10 @@ struct server {
   struct config config;
   struct metrics metrics;
   struct budget budget;
-  _Atomic bool draining;
-  uint64_t started_ns; /* since 1970 */
+  _Atomic bool draining; /* /readyz says so */
+  _Atomic bool leaving;  /* nothing is accepted any more: every answer is its connection's last */
+  _Atomic uint64_t warned_second, warned_now, unwarned; /* access_log.c */
+  uint64_t started_ns;                                  /* since 1970 */
   struct listener listeners[LISTEN_MAX];
   size_t listener_count;
   struct http *http;

@@ -283,7 +283,7 @@ static void limits(void **state) {
   config_each(&config, note, names);
   assert_string_equal(names, "max_body=4096 max_memory=1073741824 max_neurons=131072 max_connections=2048 "
                              "header_timeout=10 transfer_timeout=10 min_rate=1048576 idle_timeout=60 threads=2 "
-                             "drain_timeout=30 ");
+                             "drain_timeout=30 drain_delay=0 ");
 }
 
 int main(void) {
