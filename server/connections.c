@@ -19,22 +19,23 @@ void connections_end(struct connections *connections) {
   pthread_mutex_destroy(&connections->lock);
 }
 
-int connections_open(struct connections *connections, int fd) {
+int connections_open(struct connections *connections, int fd, size_t first, size_t count) {
   if (fd < 0 || fd >= CONNECTION_FDS) return -1;
   int fewest = -1;
   size_t total = 0;
   pthread_mutex_lock(&connections->lock);
-  unsigned char *owner = &connections->owner[fd];
+  uint16_t *owner = &connections->owner[fd];
   if (*owner) connections->count[*owner - 1]--;
   *owner = 0;
   for (size_t i = 0; i < connections->loops; i++) {
     total += connections->count[i];
+    if (i < first || i >= first + count) continue;
     if (fewest < 0 || connections->count[i] < connections->count[fewest]) fewest = (int)i;
   }
   if (total >= CONNECTIONS_MAX) fewest = -1;
   if (fewest >= 0) {
     connections->count[fewest]++;
-    *owner = (unsigned char)(fewest + 1);
+    *owner = (uint16_t)(fewest + 1);
   }
   pthread_mutex_unlock(&connections->lock);
   return fewest;
@@ -43,7 +44,7 @@ int connections_open(struct connections *connections, int fd) {
 void connections_close(struct connections *connections, int fd) {
   if (fd < 0 || fd >= CONNECTION_FDS) return;
   pthread_mutex_lock(&connections->lock);
-  unsigned char *owner = &connections->owner[fd];
+  uint16_t *owner = &connections->owner[fd];
   if (*owner) connections->count[*owner - 1]--;
   *owner = 0;
   pthread_mutex_unlock(&connections->lock);

@@ -60,6 +60,7 @@ struct exchange *exchange_create(struct server *server, const char *target) {
 }
 
 void exchange_release(struct exchange *exchange) {
+  holder_leave(exchange->holder);
   if (exchange->route >= 0 && routes[exchange->route].release) routes[exchange->route].release(exchange);
   arena_release(&exchange->arena);
   memory_release(exchange);
@@ -112,6 +113,7 @@ static void start_answer(struct exchange *exchange, unsigned status, const char 
     answer_header(answer, "Access-Control-Expose-Headers", "X-Request-Id, Server-Timing, Retry-After");
   }
   if (status == 503 || status == 429) answer_header(answer, "Retry-After", "1");
+  if (status == 401) answer_header(answer, "WWW-Authenticate", exchange->challenge);
   if (status == 405) answer_header(answer, "Allow", allowed_methods(exchange));
   exchange->answered = true;
 }
@@ -178,7 +180,7 @@ static bool too_large(struct exchange *exchange) {
 static bool check_head(struct exchange *exchange) {
   const struct head *head = &exchange->head;
   if (head->defect) return problem_set(&exchange->problem, PROBLEM_MALFORMED_HTTP, "", "%s", head->defect);
-  if (!find_route(exchange)) return false;
+  if (!find_route(exchange) || !access_check(exchange)) return false;
   return !head->has_length || head->length <= exchange->server->config.max_body || too_large(exchange);
 }
 

@@ -32,6 +32,7 @@ struct http {
   _Atomic bool running;             /* started: what the library says now is about peers */
   _Atomic bool closed;              /* the loops are about to end: no request may begin */
   size_t loop_count;
+  size_t plain; /* so many loops, the first ones, don't speak TLS; the others do */
   struct MHD_Daemon *loops[LOOPS_MAX];
   struct connections connections;
 };
@@ -150,12 +151,18 @@ static struct head read_head(const struct http *http, struct MHD_Connection *con
   return head;
 }
 
+static void *session_of(struct MHD_Connection *connection) {
+  const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_GNUTLS_SESSION);
+  return info ? info->tls_session : NULL;
+}
+
 static enum MHD_Result begin(struct http *http, struct MHD_Connection *connection, struct call *call,
                              const char *method, const char *version) {
   call->begun = true;
   metrics_begin(&http->server->metrics);
   if (atomic_load(&http->closed)) return MHD_NO; /* not a byte of it is answered: it may be sent elsewhere */
   struct head head = read_head(http, connection, call, method, version);
+  head.tls_session = session_of(connection);
   if (exchange_begin(call->exchange, &head)) return MHD_YES;
 
   /* Refused, although a body may be coming: the connection can't go on. */
@@ -212,33 +219,37 @@ static void on_connection(void *context, struct MHD_Connection *connection, void
   (void)state;
   if (code == MHD_CONNECTION_NOTIFY_STARTED) {
     atomic_fetch_add(&http->server->metrics.connections, 1);
+    tls_begin(http->server->tls, session_of(connection));
     return;
   }
+  tls_end(session_of(connection));
   atomic_fetch_sub(&http->server->metrics.connections, 1);
   const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
   if (info) connections_close(&http->connections, info->connect_fd);
 }
 
-/* Too many connections: says so on the bare socket. */
-static void turn_away(struct http *http, int fd) {
+/* Too many connections: says so on the bare socket, if that isn't to be encrypted. */
+static void turn_away(struct http *http, int fd, bool tls) {
   char text[1024];
   int length = snprintf(text, sizeof text,
                         "HTTP/1.1 503 Service Unavailable\r\nServer: " SERVER_NAME "\r\nConnection: close\r\n"
                         "Content-Type: application/problem+json\r\nRetry-After: " RETRY_SECONDS
                         "\r\nContent-Length: %zu\r\n\r\n%s",
                         strlen(problem_prebuilt), problem_prebuilt);
-  if (length > 0 && (size_t)length < sizeof text) {
+  if (!tls && length > 0 && (size_t)length < sizeof text) {
     ssize_t sent = send(fd, text, (size_t)length, MSG_NOSIGNAL | MSG_DONTWAIT);
     (void)sent; /* it was worth a try */
   }
   lingerer_add(http->lingerer, fd);
 }
 
-static void take(void *context, int fd, const struct sockaddr *peer, socklen_t length) {
+static void take(void *context, const struct listener *listener, int fd, const struct sockaddr *peer,
+                 socklen_t length) {
   struct http *http = context;
-  int loop = connections_open(&http->connections, fd);
+  size_t first = listener->tls ? http->plain : 0, count = listener->tls ? http->loop_count - http->plain : http->plain;
+  int loop = connections_open(&http->connections, fd, first, count);
   if (loop < 0) {
-    turn_away(http, fd);
+    turn_away(http, fd, listener->tls);
   } else if (MHD_add_connection(http->loops[loop], fd, peer, length) != MHD_YES) {
     connections_close(&http->connections, fd); /* which the library has closed: only this thread opens connections */
   }
@@ -262,16 +273,19 @@ PRINTF_LIKE(2, 0) static void on_log(void *context, const char *format, va_list 
   log_line(level, "http", "%s", text);
 }
 
-static struct MHD_Daemon *loop_start(struct http *http) {
+static struct MHD_Daemon *loop_start(struct http *http, bool tls) {
+  const char *client_ca = tls ? tls_first_client_ca(http->server->tls) : NULL;
   unsigned flags =
       MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_USE_ITC | MHD_USE_ERROR_LOG;
-  return MHD_start_daemon(flags, 0, NULL, NULL, on_request, http, MHD_OPTION_EXTERNAL_LOGGER, on_log, http,
-                          MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_MEMORY, MHD_OPTION_CONNECTION_MEMORY_INCREMENT,
-                          CONNECTION_MEMORY, MHD_OPTION_CONNECTION_LIMIT, CONNECTION_LIMIT,
-                          MHD_OPTION_CONNECTION_TIMEOUT, IDLE_SECONDS, MHD_OPTION_STRICT_FOR_CLIENT, 0,
-                          MHD_OPTION_THREAD_STACK_SIZE, STACK_BYTES, MHD_OPTION_URI_LOG_CALLBACK, on_target, http,
-                          MHD_OPTION_NOTIFY_COMPLETED, on_completed, http, MHD_OPTION_NOTIFY_CONNECTION, on_connection,
-                          http, MHD_OPTION_END);
+  if (tls) flags |= MHD_USE_TLS;
+  return MHD_start_daemon(
+      flags, 0, NULL, NULL, on_request, http, MHD_OPTION_EXTERNAL_LOGGER, on_log, http,
+      MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_MEMORY, MHD_OPTION_CONNECTION_MEMORY_INCREMENT, CONNECTION_MEMORY,
+      MHD_OPTION_CONNECTION_LIMIT, CONNECTION_LIMIT, MHD_OPTION_CONNECTION_TIMEOUT, IDLE_SECONDS,
+      MHD_OPTION_STRICT_FOR_CLIENT, 0, MHD_OPTION_THREAD_STACK_SIZE, STACK_BYTES, MHD_OPTION_URI_LOG_CALLBACK,
+      on_target, http, MHD_OPTION_NOTIFY_COMPLETED, on_completed, http, MHD_OPTION_NOTIFY_CONNECTION, on_connection,
+      http, tls ? MHD_OPTION_HTTPS_CERT_CALLBACK2 : MHD_OPTION_END, tls_retriever(), MHD_OPTION_HTTPS_PRIORITIES,
+      tls_priorities(), client_ca ? MHD_OPTION_HTTPS_MEM_TRUST : MHD_OPTION_END, client_ca, MHD_OPTION_END);
 }
 
 static void http_end(struct http *http) {
@@ -284,13 +298,21 @@ static void http_end(struct http *http) {
   memory_release(http);
 }
 
+/* As many of each kind as there are threads, if there is a listener of that kind. */
+static size_t loops_wanted(const struct server *server, bool tls) {
+  for (size_t i = 0; i < server->listener_count; i++) {
+    if (server->listeners[i].tls == tls) return server->config.threads;
+  }
+  return 0;
+}
+
 static bool start_all(struct http *http) {
   const struct server *server = http->server;
   http->unavailable = unavailable_make();
   http->lingerer = lingerer_start();
   if (!http->unavailable || !http->lingerer) return false;
-  while (http->loop_count < server->config.threads && http->loop_count < LOOPS_MAX) {
-    struct MHD_Daemon *loop = loop_start(http);
+  while (http->loop_count < http->connections.loops) {
+    struct MHD_Daemon *loop = loop_start(http, http->loop_count >= http->plain);
     if (!loop) return false;
     http->loops[http->loop_count++] = loop;
   }
@@ -307,7 +329,9 @@ bool http_start(struct server *server) {
     /* Later versions refuse by themselves what must be looked for in these. */
     http->contiguous = strncmp(MHD_get_version(), "0.9.75", 6) == 0 || strncmp(MHD_get_version(), "0.9.76", 6) == 0;
     server->http = http;
-    if (connections_setup(&http->connections, server->config.threads) && start_all(http)) return true;
+    http->plain = loops_wanted(server, false);
+    size_t loops = http->plain + loops_wanted(server, true);
+    if (connections_setup(&http->connections, loops) && start_all(http)) return true;
     http_end(http);
   }
   fprintf(stderr, "rnnlossd: no memory, descriptors or threads to start with\n");

@@ -12,6 +12,7 @@ static void end_signals(sigset_t *signals) {
   sigemptyset(signals);
   sigaddset(signals, SIGTERM);
   sigaddset(signals, SIGINT);
+  sigaddset(signals, SIGHUP);
 }
 
 /* Blocks the signals that end the daemon, here and in all threads to come: they are waited for. */
@@ -22,11 +23,14 @@ static void signals_block(void) {
   signal(SIGPIPE, SIG_IGN);
 }
 
-static int signal_wait(void) {
+/* SIGHUP doesn't end it: what can be read anew is. */
+static int signal_wait(struct server *server) {
   sigset_t ends;
   end_signals(&ends);
   int number = 0;
-  while (sigwait(&ends, &number) != 0) {
+  while (sigwait(&ends, &number) != 0 || number == SIGHUP) {
+    if (number == SIGHUP) access_reload(server);
+    number = 0;
   }
   return number;
 }
@@ -41,6 +45,7 @@ static void signals_unblock(void) {
   struct sigaction action = {.sa_handler = end_at_once};
   sigaction(SIGTERM, &action, NULL);
   sigaction(SIGINT, &action, NULL);
+  signal(SIGHUP, SIG_IGN);
   sigset_t ends;
   end_signals(&ends);
   pthread_sigmask(SIG_UNBLOCK, &ends, NULL);
@@ -55,15 +60,15 @@ static bool listeners_open(struct server *server) {
   for (size_t i = 0; i < config->listen_count; i++) {
     struct listener *listener = &server->listeners[i];
     char error[200];
-    if (!listener_open(listener, config->listen[i], error, sizeof error)) {
+    if (!listener_open(listener, config->listen[i], config, error, sizeof error)) {
       fprintf(stderr, "rnnlossd: --listen: \"%s\": %s\n", config->listen[i], error);
       return false;
     }
     server->listener_count++;
-    if (config->allow_anonymous || listener_is_local(listener)) continue;
+    if (config->allow_anonymous || access_asks(config) || listener_is_local(listener)) continue;
     fprintf(stderr,
             "rnnlossd: --listen: \"%s\" is not loopback, and anybody who reaches it could call: "
-            "say --allow-anonymous if that is meant\n",
+            "give --tokens FILE, or --tls-client-ca FILE, or say --allow-anonymous if that is meant\n",
             config->listen[i]);
     return false;
   }
@@ -88,19 +93,22 @@ int server_run(const struct config *config, void (*announce)(void *context, cons
   memory_setup();
   log_setup(config->log_level);
   signals_block();
-  if (!listeners_open(&server) || !http_start(&server)) {
+  if (!access_setup(&server) || !listeners_open(&server) || !http_start(&server)) {
     listeners_close(&server);
+    access_end(&server);
     return 1;
   }
   log_line(LOG_INFO, "start", "rnnlossd %s, kernel %s, %u loops", SERVER_VERSION, rnnloss_kernel(), config->threads);
+  access_warn(&server);
   announce_all(&server, announce, context);
 
-  int number = signal_wait();
+  int number = signal_wait(&server);
   log_line(LOG_INFO, "drain", "%s: no new connections, at most %u s for requests in flight", strsignal(number),
            config->drain_seconds);
   signals_unblock();
   http_drain(&server);
   listeners_close(&server);
+  access_end(&server);
   log_line(LOG_INFO, "end", "ended");
   return 0;
 }

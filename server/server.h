@@ -105,10 +105,13 @@ enum problem_type {
   PROBLEM_MALFORMED_JSON,
   PROBLEM_MALFORMED_SAFETENSORS,
   PROBLEM_DUPLICATE,
+  PROBLEM_UNAUTHORIZED,
+  PROBLEM_FORBIDDEN,
   PROBLEM_NOT_FOUND,
   PROBLEM_METHOD_NOT_ALLOWED,
   PROBLEM_NOT_ACCEPTABLE,
   PROBLEM_UNSUPPORTED_MEDIA_TYPE,
+  PROBLEM_TIMEOUT,
   PROBLEM_TOO_LARGE,
   PROBLEM_INVALID_REQUEST,
   PROBLEM_UNKNOWN_LAMBDA,
@@ -123,6 +126,7 @@ enum problem_type {
   PROBLEM_UNDEFINED,
   PROBLEM_OVERFLOW,
   PROBLEM_UNKNOWN_CONTRACT,
+  PROBLEM_RATE_LIMITED,
   PROBLEM_OVERLOADED,
   PROBLEM_DRAINING,
   PROBLEM_INTERNAL,
@@ -529,6 +533,8 @@ enum method { METHOD_GET, METHOD_HEAD, METHOD_POST, METHOD_OPTIONS, METHOD_OTHER
 struct head {
   enum method method;
   const char *content_type, *content_encoding, *accept, *request_id, *traceparent;
+  const char *authorization;
+  void *tls_session; /* of the connection; NULL: it isn't encrypted */
   bool has_length, chunked;
   uint64_t length;    /* Content-Length */
   const char *defect; /* what two readers could read differently, as "two Host headers", or NULL */
@@ -550,7 +556,8 @@ void answer_header(struct answer *answer, const char *name, const char *value); 
 
 struct route {
   const char *path;
-  bool post;                                /* POST; else GET and HEAD */
+  bool post; /* POST; else GET and HEAD */
+  enum access { ACCESS_GUARDED, ACCESS_OPEN, ACCESS_METRICS } access;
   bool (*begin)(struct exchange *exchange); /* post: the headers have come; false: problem set */
   bool (*receive)(struct exchange *exchange, const char *bytes, size_t length);
   enum step (*finish)(struct exchange *exchange); /* the body has come: fill exchange->answer; post: in slices */
@@ -578,7 +585,10 @@ struct exchange {
   uint64_t turn_ns;               /* when the present turn of exchange_end began */
   struct problem problem;
   struct answer answer;
-  void *state; /* the route's own */
+  struct holder *holder;  /* whose token it came with; NULL: none was asked for */
+  const char *token_name; /* the holder's name, or that of the client certificate, or NULL: for the log */
+  const char *challenge;  /* of a 401 */
+  void *state;            /* the route's own */
 };
 
 /* http.c calls these, in this order, from one thread. */
@@ -616,7 +626,12 @@ struct config {
   unsigned threads;         /* event loops */
   const char *allow_origin; /* CORS; NULL: none */
   bool allow_anonymous;     /* may listen beyond loopback without asking who is there */
-  unsigned drain_seconds;   /* how long a drain may take */
+  const char *tokens;       /* files; NULL: none */
+  const char *tls_cert, *tls_key, *tls_client_ca;
+  unsigned max_requests_per_token; /* in flight; 0: any number */
+  bool metrics_anonymous;          /* /metrics asks nobody */
+  unsigned unix_mode;              /* permissions of unix sockets; 0: by the umask */
+  unsigned drain_seconds;          /* how long a drain may take */
   enum log_level { LOG_ERROR, LOG_WARNING, LOG_INFO, LOG_DEBUG } log_level;
   char listen_text[2048]; /* RNNLOSSD_LISTEN, cut at its commas */
 };
@@ -627,6 +642,70 @@ enum config_outcome config_read(struct config *config, int argc, char **argv, ch
 /* Calls visit for every option's name and configured value: for /version. */
 void config_each(const struct config *config, void (*visit)(void *context, const char *name, uint64_t value),
                  void *context);
+
+/* ---- file.c: small files, whole ------------------------------------------------------------------------ */
+
+struct file {
+  char *bytes; /* NUL-terminated beyond length */
+  size_t length;
+  bool open_to_all; /* anybody on this machine may read it */
+};
+bool file_read(struct file *file, const char *path, size_t limit, char *error, size_t size); /* false: error says why */
+void file_release(struct file *file);                                                        /* its memory is wiped */
+
+/* ---- tokens.c: who may call, by bearer token ----------------------------------------------------------- */
+
+#define HOLDER_NAME_MAX 64
+/* Everybody whose tokens have the same name; lives until no table and no request has it. */
+struct holder {
+  struct holder *next;
+  _Atomic unsigned in_flight; /* requests */
+  bool named;                 /* in the present table */
+  char name[HOLDER_NAME_MAX + 1];
+};
+struct tokens;
+struct tokens *tokens_create(const char *path);                    /* empty; NULL: out of memory */
+bool tokens_load(struct tokens *tokens, char *error, size_t size); /* false: error says why, the old ones stay */
+void tokens_count(struct tokens *tokens, size_t *count, size_t *names);
+void tokens_release(struct tokens *tokens); /* NULL is fine */
+enum token_verdict { TOKEN_GOOD, TOKEN_WRONG, TOKEN_BUSY };
+/* GOOD: *holder has one more request in flight, until holder_leave; BUSY: it has most (0: any number) already. */
+enum token_verdict tokens_enter(struct tokens *tokens, const char *token, unsigned most, struct holder **holder);
+void holder_leave(struct holder *holder); /* NULL is fine */
+
+/* ---- tls.c: certificates and sessions; a session is the library's, opaque here ---------------------------- */
+
+struct tls;
+struct tls *tls_create(const struct config *config); /* nothing loaded; NULL: out of memory */
+void tls_release(struct tls *tls);                   /* NULL is fine */
+/* Each reads its files anew; false: error says why, and what was there stays. */
+bool tls_load_certificate(struct tls *tls, char *error, size_t size);
+bool tls_load_client_ca(struct tls *tls, char *error, size_t size);
+uint64_t tls_not_after(struct tls *tls); /* when the certificate expires, seconds since 1970 */
+size_t tls_client_cas(struct tls *tls);  /* how many there are */
+
+/* For the HTTP library: a gnutls_certificate_retrieve_function3, the priorities, the first client CAs. */
+typedef void tls_function(void);
+tls_function *tls_retriever(void);
+const char *tls_priorities(void);
+const char *tls_first_client_ca(const struct tls *tls); /* PEM; NULL: no certificate is asked for */
+/* A connection's session begins, before its handshake, and ends. */
+void tls_begin(struct tls *tls, void *session);
+void tls_end(void *session);
+/* Has the client shown a certificate that a client CA has signed? *name is its name, or *why what is wrong with it;
+ * both live as long as the connection. */
+bool tls_client(void *session, const char **name, const char **why);
+
+/* ---- access.c: who may call --------------------------------------------------------------------------------- */
+
+bool access_setup(struct server *server); /* reads the files; false: said on standard error */
+void access_end(struct server *server);
+void access_warn(const struct server *server); /* in the log: tokens that travel in clear text */
+void access_reload(struct server *server);     /* reads them again; what is wrong stays as it was, and is logged */
+/* Client certificate, token, the token's share. Called once the route is known. */
+bool access_check(struct exchange *exchange);
+/* Would strangers be asked who they are? */
+bool access_asks(const struct config *config);
 
 /* ---- log.c: logfmt lines on standard error ------------------------------------------------------------ */
 
@@ -683,11 +762,13 @@ extern const struct formula formulas[RNNLOSS_TERMS];
 
 struct listener {
   int fd;
-  char name[160]; /* "http://127.0.0.1:8080", "unix:/run/rnnlossd.sock" */
+  bool tls;
+  char name[160]; /* "https://127.0.0.1:8080", "unix:/run/rnnlossd.sock" */
   char path[112]; /* of a unix socket, to be removed at the end; else empty */
 };
-bool listener_open(struct listener *listener, const char *address, char *error,
-                   size_t size);                         /* false: error says why */
+/* config: TLS or not, permissions. False: error says why. */
+bool listener_open(struct listener *listener, const char *address, const struct config *config, char *error,
+                   size_t size);
 bool listener_is_local(const struct listener *listener); /* a unix socket, or an address of the loopback */
 void listener_close(struct listener *listener);
 
@@ -696,27 +777,28 @@ bool thread_start(pthread_t *thread, size_t stack_bytes, void *(*run)(void *), v
 
 /* One thread that accepts connections of all listeners, and gives each (and its ownership) to take. */
 struct acceptor;
-typedef void acceptor_taker(void *context, int fd, const struct sockaddr *peer, socklen_t length);
+typedef void acceptor_taker(void *context, const struct listener *listener, int fd, const struct sockaddr *peer,
+                            socklen_t length);
 typedef void acceptor_ticker(void *context); /* called about once a second, from the same thread */
 struct acceptor *acceptor_start(const struct listener *listeners, size_t count, acceptor_taker *take,
                                 acceptor_ticker *tick, void *context);
 void acceptor_stop(struct acceptor *acceptor); /* takes what has queued up still; NULL is fine */
 
 /* The connections by descriptor, and how many each loop has. Threads may call at once. */
-#define LOOPS_MAX 128
+#define LOOPS_MAX 256
 #define CONNECTIONS_MAX 2048
 #define CONNECTION_FDS 65536 /* descriptors from here on are not taken */
 struct connections {
   pthread_mutex_t lock;
   size_t loops;
   unsigned count[LOOPS_MAX];
-  unsigned char owner[CONNECTION_FDS]; /* the loop that has it, plus one; 0: none */
+  uint16_t owner[CONNECTION_FDS]; /* the loop that has it, plus one; 0: none */
   struct pollfd watched[CONNECTIONS_MAX];
 };
 bool connections_setup(struct connections *connections, size_t loops);
 void connections_end(struct connections *connections);
-int connections_open(struct connections *connections,
-                     int fd); /* the loop with the fewest, which now has it; -1: full */
+/* Of count loops from first on, the one with the fewest, which now has it; -1: full. */
+int connections_open(struct connections *connections, int fd, size_t first, size_t count);
 void connections_close(struct connections *connections, int fd); /* before the descriptor is closed */
 /* The HTTP library waits for edges, and misses the end of a peer's stream that came together with
  * its last data: a peer that died within its request would be waited for. Shutting down the reading
@@ -738,6 +820,8 @@ struct server {
   struct listener listeners[LISTEN_MAX];
   size_t listener_count;
   struct http *http;
+  struct tokens *tokens; /* NULL: none are asked for */
+  struct tls *tls;       /* NULL: all is plain */
 };
 /* The loops and the acceptor. http.c is the only file that knows libmicrohttpd. */
 bool http_start(struct server *server); /* false: said on standard error */
