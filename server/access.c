@@ -45,7 +45,8 @@ static bool check_token(struct exchange *exchange) {
   unsigned most = server->config.max_requests_per_token;
   switch (tokens_enter(server->tokens, token, most, &exchange->holder)) {
   case TOKEN_GOOD:
-    exchange->token_name = exchange->holder->name;
+    /* A copy: the holder may be gone before the request is logged. */
+    exchange->token_name = arena_text(&exchange->arena, exchange->holder->name, strlen(exchange->holder->name));
     return true;
   case TOKEN_BUSY:
     return problem_set(&exchange->problem, PROBLEM_RATE_LIMITED, "",

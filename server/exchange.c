@@ -59,8 +59,13 @@ struct exchange *exchange_create(struct server *server, const char *target) {
   return NULL;
 }
 
-void exchange_release(struct exchange *exchange) {
+void exchange_settle(struct exchange *exchange) {
   holder_leave(exchange->holder);
+  exchange->holder = NULL;
+}
+
+void exchange_release(struct exchange *exchange) {
+  exchange_settle(exchange);
   if (exchange->route >= 0 && routes[exchange->route].release) routes[exchange->route].release(exchange);
   arena_release(&exchange->arena);
   memory_release(exchange);
@@ -124,6 +129,7 @@ void exchange_answer(struct exchange *exchange, unsigned status, const char *typ
   if (!prebuilt) server_timing(exchange);
   exchange->answer.bytes = prebuilt ? problem_prebuilt : bytes;
   exchange->answer.length = prebuilt ? strlen(problem_prebuilt) : length;
+  exchange_settle(exchange);
 }
 
 void exchange_answer_body(struct exchange *exchange, const char *type, struct body *body) {

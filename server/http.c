@@ -56,6 +56,7 @@ static ssize_t on_read(void *context, uint64_t position, char *out, size_t room)
   (void)position;
   size_t made = body_read(exchange->answer.body, out, room);
   exchange->sent += made;
+  if (!made || exchange->sent == exchange->answer.body->length) exchange_settle(exchange);
   if (made) return (ssize_t)made;
   return exchange->answer.body->sized ? MHD_CONTENT_READER_END_WITH_ERROR : MHD_CONTENT_READER_END_OF_STREAM;
 }

@@ -596,6 +596,9 @@ struct exchange *exchange_create(struct server *server, const char *target); /* 
 bool exchange_begin(struct exchange *exchange, const struct head *head);     /* false: answer now, read no body */
 void exchange_body(struct exchange *exchange, const char *bytes, size_t length);
 bool exchange_end(struct exchange *exchange); /* false: call it again on the loop's next turn; true: answer is ready */
+/* All of the answer is made: it doesn't count as in flight any more. A client that has read its answer must not find
+ * its own request in the way of its next one. */
+void exchange_settle(struct exchange *exchange);
 void exchange_release(struct exchange *exchange);
 
 /* Answers with a document (problem or content); NULL bytes become the prebuilt 503. */

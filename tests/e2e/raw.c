@@ -46,6 +46,24 @@ size_t raw_read(int fd, const char *until, char *out, size_t size) {
   return length;
 }
 
+int raw_hello(const char *address, unsigned char minor, int *first) {
+  unsigned char bytes[70] = {22, 3, 1, 0, 65, 1, 0, 0, 61, 3};
+  static const unsigned char rest[] = {0, 0,  4, 0xc0, 0x2b, 0xc0, 9,     /* session; ECDHE-ECDSA-AES128, GCM, SHA */
+                                       1, 0,  0, 16,                      /* no compression; extensions */
+                                       0, 10, 0, 4,    0,    2,    0, 23, /* groups: secp256r1 */
+                                       0, 13, 0, 4,    0,    2,    4, 3}; /* signatures: ECDSA, SHA-256 */
+  unsigned char answer[4096] = {0};
+  bytes[10] = (unsigned char)(minor + 1);
+  memset(bytes + 11, 0x55, 32);
+  memcpy(bytes + 43, rest, sizeof rest);
+  assert_int_equal(43 + sizeof rest, sizeof bytes);
+  int fd = raw_connect(address);
+  raw_send(fd, bytes, sizeof bytes);
+  ssize_t length = recv(fd, answer, sizeof answer, 0);
+  *first = length > 0 ? answer[0] : 0;
+  return fd;
+}
+
 /* ---- Files ---- */
 
 static char folder[] = "/tmp/rnnlossd-test.XXXXXX";

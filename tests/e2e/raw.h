@@ -9,6 +9,9 @@ void raw_send(int fd, const void *bytes, size_t length);
 void raw_text(int fd, const char *text);
 /* Reads to the end of the stream, or until the text (NULL: none) has come; what came, NUL-terminated. */
 size_t raw_read(int fd, const char *until, char *out, size_t size);
+/* Sends a ClientHello of TLS 1.minor that offers what suits 1.1 and what suits 1.2. *first is the first byte of the
+ * answer: 22 is a ServerHello, 21 an alert; 0: there is none. */
+int raw_hello(const char *address, unsigned char minor, int *first);
 
 /* A folder of its own for a test's files; the name of one of them in it. Both are valid until the program ends. */
 const char *scratch_make(void);
