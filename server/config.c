@@ -290,11 +290,11 @@ static void print_help(void) {
     name_make(variable, PREFIX, options[i].flag, true);
     snprintf(flag, sizeof flag, "--%s%s%s", options[i].flag, options[i].argument ? " " : "",
              options[i].argument ? options[i].argument : "");
-    printf("  %-26s %-31s %s", flag, variable, options[i].help);
+    printf("  %-24s %-26s %s", flag, variable, options[i].help);
     if (options[i].standard) printf(" [%s]", options[i].standard);
     printf("\n");
   }
-  printf("  %-26s %-31s print this, or the version, and exit\n\n"
+  printf("  %-24s %-26s print this, or the version, and exit\n\n"
          "A flag beats its variable, a variable the default in brackets. Booleans in variables are 1, 0, true or\n"
          "false; several addresses in RNNLOSSD_LISTEN are separated by commas. SIGTERM and SIGINT end it once the\n"
          "requests in flight are answered; a second one ends it at once.\n",
