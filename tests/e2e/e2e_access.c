@@ -208,7 +208,7 @@ static char *refused_start(const char *const *arguments) {
   }
   size_t length = strlen(command);
   snprintf(command + length, sizeof command - length, " >%s 2>&1", scratch_path("start"));
-  int status = system(command);
+  int status = shell(command);
   if (status == 0) fail_msg("it started: %s", command);
   return scratch_read("start");
 }

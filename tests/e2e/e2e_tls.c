@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "fixture.h"
@@ -205,6 +206,36 @@ static void test_garbage(void **state) {
   for (size_t i = 0; i < 20; i++) close(silent[i]);
 }
 
+/* How many allocations live, once that doesn't change any more. */
+static long settled(void) {
+  long live = -1;
+  for (int i = 0, quiet = 0; i < 1000 && quiet < 20; i++) {
+    long now = atomic_load(&both.probe->live);
+    quiet = now == live ? quiet + 1 : 0;
+    live = now;
+    nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
+  }
+  return live;
+}
+
+/* Without memory for a connection its handshake fails; what it had is given back, as it is when all goes well. */
+static void test_no_memory(void **state) {
+  (void)state;
+  assert_status(client_get(secure, "/livez"), 200);
+  long live = settled();
+  for (int i = 0; i < 6; i++) {
+    struct client *other = trusting(&both, "ca.pem", NULL);
+    atomic_store(&both.probe->fail_at, i % 2);
+    struct reply reply = client_try(other, &(struct call){.path = "/livez"});
+    assert_int_equal(reply.error != 0, i % 2);
+    atomic_store(&both.probe->fail_at, 0);
+    reply_release(&reply);
+    client_release(other);
+  }
+  assert_int_equal(settled(), live);
+  assert_status(client_get(secure, "/livez"), 200);
+}
+
 static void test_untrusting(void **state) {
   (void)state;
   struct client *other = trusting(&both, "other.pem", NULL);
@@ -309,6 +340,7 @@ int main(void) {
       cmocka_unit_test(test_early_refusal),
       cmocka_unit_test(test_old_version),
       cmocka_unit_test(test_garbage),
+      cmocka_unit_test(test_no_memory),
       cmocka_unit_test(test_untrusting),
       cmocka_unit_test(test_client_certificates),
       cmocka_unit_test(test_certificate_and_token),

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -73,6 +74,19 @@ const char *scratch_make(void) {
   return folder;
 }
 
+int shell(const char *command) {
+  int status = -1;
+  fflush(NULL);
+  pid_t pid = fork();
+  assert_true(pid >= 0);
+  if (pid == 0) {
+    execl("/bin/sh", "sh", "-c", command, (char *)NULL);
+    _exit(127);
+  }
+  assert_int_equal(waitpid(pid, &status, 0), pid);
+  return status;
+}
+
 static void run(const char *format, ...) __attribute__((format(printf, 1, 2)));
 static void run(const char *format, ...) {
   char command[6000];
@@ -80,7 +94,7 @@ static void run(const char *format, ...) {
   va_start(arguments, format);
   vsnprintf(command, sizeof command, format, arguments);
   va_end(arguments);
-  if (system(command) != 0) fail_msg("failed: %s", command);
+  if (shell(command) != 0) fail_msg("failed: %s", command);
 }
 
 void scratch_remove(void) {

@@ -13,6 +13,8 @@ size_t raw_read(int fd, const char *until, char *out, size_t size);
  * answer: 22 is a ServerHello, 21 an alert; 0: there is none. */
 int raw_hello(const char *address, unsigned char minor, int *first);
 
+int shell(const char *command); /* its wait status: 0 if it succeeded */
+
 /* A folder of its own for a test's files; the name of one of them in it. Both are valid until the program ends. */
 const char *scratch_make(void);
 void scratch_remove(void);
