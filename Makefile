@@ -25,8 +25,8 @@ WARNINGS_C = -Wstrict-prototypes -Wmissing-prototypes
 HARDENING = -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2 -fstack-protector-strong
 STATIC    = -static-libstdc++ -static-libgcc
 
-PACKAGES      := $(shell pkg-config --cflags libmicrohttpd libcjson 2>/dev/null)
-LIBRARIES     := -lmicrohttpd -lcjson -lpthread -lm
+PACKAGES      := $(shell pkg-config --cflags libmicrohttpd libcjson gnutls 2>/dev/null)
+LIBRARIES     := -lmicrohttpd -lcjson $(shell pkg-config --libs gnutls 2>/dev/null) -lpthread -lm
 TEST_PACKAGES := $(shell pkg-config --cflags cmocka libcurl 2>/dev/null)
 TEST_LIBRARIES = -lcmocka -lcurl
 

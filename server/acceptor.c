@@ -41,12 +41,12 @@ bool thread_start(pthread_t *thread, size_t stack_bytes, void *(*run)(void *), v
 
 enum accepted { ACCEPTED_ONE, ACCEPTED_NONE, ACCEPTED_EXHAUSTED };
 
-static enum accepted accept_one(struct acceptor *acceptor, int listening) {
+static enum accepted accept_one(struct acceptor *acceptor, const struct listener *listener) {
   struct sockaddr_storage peer = {0};
   socklen_t length = sizeof peer;
-  int fd = accept4(listening, (struct sockaddr *)&peer, &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
+  int fd = accept4(listener->fd, (struct sockaddr *)&peer, &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
   if (fd >= 0) {
-    acceptor->take(acceptor->context, fd, (const struct sockaddr *)&peer, length);
+    acceptor->take(acceptor->context, listener, fd, (const struct sockaddr *)&peer, length);
     return ACCEPTED_ONE;
   }
   switch (errno) {
@@ -69,9 +69,9 @@ static enum accepted accept_one(struct acceptor *acceptor, int listening) {
 }
 
 /* Accepts what has queued up; false if descriptors or memory have run out. */
-static bool accept_some(struct acceptor *acceptor, int listening) {
+static bool accept_some(struct acceptor *acceptor, const struct listener *listener) {
   for (int i = 0; i < ACCEPTS_A_TURN; i++) {
-    enum accepted accepted = accept_one(acceptor, listening);
+    enum accepted accepted = accept_one(acceptor, listener);
     if (accepted != ACCEPTED_ONE) return accepted == ACCEPTED_NONE;
   }
   return true;
@@ -99,7 +99,7 @@ static void *accept_all(void *argument) {
     bool all = exhausted || stopping;
     exhausted = false;
     for (size_t i = 1; i <= acceptor->listener_count; i++) {
-      if ((all || wanted[i].revents) && !accept_some(acceptor, wanted[i].fd)) exhausted = true;
+      if ((all || wanted[i].revents) && !accept_some(acceptor, &acceptor->listeners[i - 1])) exhausted = true;
     }
     tick_if_due(acceptor);
     if (stopping) return NULL; /* those whose connection the kernel had made were taken still */

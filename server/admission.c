@@ -59,6 +59,6 @@ static bool reserve(struct exchange *exchange) {
 
 bool admission_check(struct exchange *exchange) {
   const struct route *route = route_of(exchange);
-  if (!route || route->vital || exchange->head.method == METHOD_OPTIONS) return true;
+  if (!route || route->access != ACCESS_GUARDED || exchange->head.method == METHOD_OPTIONS) return true;
   return check_crowd(exchange) && check_length(exchange) && reserve(exchange);
 }

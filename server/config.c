@@ -12,7 +12,18 @@
 #define THREADS_DEFAULT_MAX 16
 #define THREADS_MAX 128
 
-enum kind { KIND_LISTEN, KIND_BYTES, KIND_LARGE, KIND_SMALL, KIND_ORIGIN, KIND_BOOLEAN, KIND_FORMAT, KIND_LEVEL };
+enum kind {
+  KIND_LISTEN,
+  KIND_BYTES,
+  KIND_LARGE,
+  KIND_SMALL,
+  KIND_ORIGIN,
+  KIND_BOOLEAN,
+  KIND_FORMAT,
+  KIND_LEVEL,
+  KIND_FILE,
+  KIND_MODE
+};
 
 struct option {
   const char *flag; /* without its dashes; the variable and the name in /version are made of it */
@@ -46,6 +57,17 @@ static const struct option options[] = {
      "let web pages of this origin (or *) call it; default: none"},
     {"allow-anonymous", KIND_BOOLEAN, NULL, "false", AT(allow_anonymous), 0, 1,
      "listen beyond loopback although anybody there may call"},
+    {"tokens", KIND_FILE, "FILE", NULL, AT(tokens), 0, 0, "ask for a bearer token; a line each: NAME TOKEN"},
+    {"max-requests-per-token", KIND_SMALL, "N", "0", AT(max_requests_per_token), 0, 1000000,
+     "requests in flight of one NAME, at most; 0: any number"},
+    {"metrics-anonymous", KIND_BOOLEAN, NULL, "false", AT(metrics_anonymous), 0, 1,
+     "/metrics asks for neither token nor certificate"},
+    {"tls-cert", KIND_FILE, "FILE", NULL, AT(tls_cert), 0, 0, "speak TLS: the certificate chain, PEM"},
+    {"tls-key", KIND_FILE, "FILE", NULL, AT(tls_key), 0, 0, "its private key, PEM"},
+    {"tls-client-ca", KIND_FILE, "FILE", NULL, AT(tls_client_ca), 0, 0,
+     "ask for a client certificate that one of these CAs has signed, PEM"},
+    {"unix-mode", KIND_MODE, "MODE", NULL, AT(unix_mode), 1, 0777,
+     "permissions of unix sockets, octal, as 0660; default: by the umask"},
     {"drain-timeout", KIND_SMALL, "SECONDS", "30", AT(drain_seconds), 0, 86400,
      "how long SIGTERM waits for requests in flight"},
     {"drain-delay", KIND_SMALL, "SECONDS", "0", AT(delay_seconds), 0, 86400,
@@ -139,6 +161,22 @@ static bool read_origin(struct reading *reading, const char *text, const char **
   return true;
 }
 
+static bool read_mode(struct reading *reading, const char *text, unsigned *value) {
+  size_t digits = strspn(text, "01234567");
+  unsigned long mode = strtoul(text, NULL, 8);
+  if (digits == 0 || digits > 5 || text[digits] || mode < reading->option->least || mode > reading->option->most) {
+    return expect(reading, "permissions in octal, as 0660");
+  }
+  *value = (unsigned)mode;
+  return true;
+}
+
+static bool read_file_name(struct reading *reading, const char *text, const char **value) {
+  if (!*text) return expect(reading, "the name of a file");
+  *value = text;
+  return true;
+}
+
 static bool add_listen(struct reading *reading, const char *address) {
   struct config *config = reading->config;
   if (!*address) return expect(reading, "HOST:PORT or unix:PATH");
@@ -169,6 +207,10 @@ static bool value_set(struct reading *reading, const char *text) {
     return read_format(reading, text, member);
   case KIND_LEVEL:
     return read_level(reading, text, member);
+  case KIND_FILE:
+    return read_file_name(reading, text, member);
+  case KIND_MODE:
+    return read_mode(reading, text, member);
   }
   return expect(reading, "another option");
 }
@@ -270,11 +312,11 @@ static void print_help(void) {
     name_make(variable, PREFIX, options[i].flag, true);
     snprintf(flag, sizeof flag, "--%s%s%s", options[i].flag, options[i].argument ? " " : "",
              options[i].argument ? options[i].argument : "");
-    printf("  %-23s %-24s %s", flag, variable, options[i].help);
+    printf("  %-24s %-26s %s", flag, variable, options[i].help);
     if (options[i].standard) printf(" [%s]", options[i].standard);
     printf("\n");
   }
-  printf("  %-23s %-24s print this, or the version, and exit\n\n"
+  printf("  %-24s %-26s print this, or the version, and exit\n\n"
          "A flag beats its variable, a variable the default in brackets. Booleans in variables are 1, 0, true or\n"
          "false; several addresses in RNNLOSSD_LISTEN are separated by commas. SIGTERM and SIGINT end it once the\n"
          "requests in flight are answered; a second one ends it at once.\n",
@@ -305,6 +347,21 @@ static enum config_outcome read_flag(struct config *config, char **argv, int i, 
   return value_set(&reading, value) ? CONFIG_RUN : wrong(name, value, "expected ", reading.expected);
 }
 
+/* Options that make sense only together. */
+static enum config_outcome check_together(const struct config *config) {
+  const struct pair {
+    bool wrong;
+    const char *name, *why;
+  } pairs[] = {{config->tls_cert && !config->tls_key, "--tls-cert", "needs --tls-key, too"},
+               {config->tls_key && !config->tls_cert, "--tls-key", "needs --tls-cert, too"},
+               {config->tls_client_ca && !config->tls_cert, "--tls-client-ca", "needs --tls-cert and --tls-key, too"},
+               {config->max_requests_per_token && !config->tokens, "--max-requests-per-token", "needs --tokens, too"}};
+  for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
+    if (pairs[i].wrong) return wrong(pairs[i].name, NULL, pairs[i].why, "");
+  }
+  return CONFIG_RUN;
+}
+
 enum config_outcome config_read(struct config *config, int argc, char **argv, char **environment) {
   for (int i = 1; i < argc; i++) {
     bool help = strcmp(argv[i], "--help") == 0;
@@ -322,7 +379,7 @@ enum config_outcome config_read(struct config *config, int argc, char **argv, ch
   for (int i = 1, used = 1; outcome == CONFIG_RUN && i < argc; i += used) {
     outcome = read_flag(config, argv, i, &used, &seen);
   }
-  return outcome;
+  return outcome == CONFIG_RUN ? check_together(config) : outcome;
 }
 
 void config_each(const struct config *config, void (*visit)(void *context, const char *name, uint64_t value),

@@ -9,7 +9,6 @@
  * as closed. So each is kept by its descriptor: when that comes again, the old one is gone.
  */
 #include <poll.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -57,15 +56,15 @@ static void forget(struct connections *connections, struct connection *connectio
   connection->owner = 0;
 }
 
-static int least_loaded(const struct connections *connections) {
-  size_t fewest = 0;
-  for (size_t i = 1; i < connections->loops; i++) {
+static int least_loaded(const struct connections *connections, const struct loop_range *range) {
+  size_t fewest = range->first;
+  for (size_t i = range->first + 1; i < range->first + range->count; i++) {
     if (connections->count[i] < connections->count[fewest]) fewest = i;
   }
   return (int)fewest;
 }
 
-int connections_open(struct connections *connections, int fd, uint64_t deadline_ns) {
+int connections_open(struct connections *connections, int fd, const struct loop_range *range, uint64_t deadline_ns) {
   if (fd < 0 || (size_t)fd >= connections->slot_count) return -1;
   int loop = -1;
   pthread_mutex_lock(&connections->lock);
@@ -73,10 +72,11 @@ int connections_open(struct connections *connections, int fd, uint64_t deadline_
   forget(connections, connection);
   bool charged = connections->open < connections->most && budget_take(connections->budget, CONNECTION_BYTES);
   if (charged || connections->open < connections->most + CONNECTIONS_SPARE) {
-    loop = least_loaded(connections);
-    connection->owner = (unsigned char)(loop + 1);
+    loop = least_loaded(connections, range);
+    connection->owner = (uint16_t)(loop + 1);
     connection->charged = charged;
     connection->crowded = !charged;
+    connection->secure = range->secure;
     atomic_store(&connection->word, word_of(STAGE_OPEN, deadline_ns));
     connections->count[loop]++;
     connections->open++;
@@ -117,25 +117,14 @@ uint64_t transfer_deadline(const struct config *config, uint64_t start_ns, uint6
   return start_ns + (config->transfer_seconds + (pace < longest ? pace : longest)) * 1000000000U;
 }
 
-/* A request whose answer hasn't begun is told why, on a plain socket. */
-static void say_timeout(int fd) {
-  static const char body[] = "{\"type\":\"#timeout\",\"title\":\"The request took too long\",\"status\":408,"
-                             "\"detail\":\"the request did not arrive within its time (--header-timeout, "
-                             "--transfer-timeout, --min-rate)\",\"request_id\":\"\"}\n";
-  char text[1024];
-  int length =
-      snprintf(text, sizeof text,
-               "HTTP/1.1 408 Request Timeout\r\nServer: rnnlossd/" SERVER_VERSION
-               "\r\nConnection: close\r\nContent-Type: application/problem+json\r\nContent-Length: %zu\r\n\r\n%s",
-               sizeof body - 1, body);
-  ssize_t sent = send(fd, text, (size_t)length, MSG_NOSIGNAL | MSG_DONTWAIT);
-  (void)sent; /* it was worth a try */
-}
-
 static bool cut(struct connection *connection, int fd, uint64_t word) {
   enum stage stage = stage_of(word);
   if (!atomic_compare_exchange_strong(&connection->word, &word, word_of(STAGE_CUT, 0))) return false;
-  if (stage <= STAGE_BODY && !connection->secure) say_timeout(fd);
+  /* A request whose answer hasn't begun is told why. */
+  if (stage <= STAGE_BODY && !connection->secure) {
+    bare_answer(fd, PROBLEM_TIMEOUT,
+                "the request did not arrive within its time (--header-timeout, --transfer-timeout, --min-rate)");
+  }
   shutdown(fd, SHUT_RDWR);
   return stage != STAGE_IDLE;
 }

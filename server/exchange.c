@@ -62,7 +62,13 @@ struct exchange *exchange_create(struct server *server, const char *target) {
   return NULL;
 }
 
+void exchange_settle(struct exchange *exchange) {
+  holder_leave(exchange->holder);
+  exchange->holder = NULL;
+}
+
 void exchange_release(struct exchange *exchange) {
+  exchange_settle(exchange);
   if (exchange->route >= 0 && routes[exchange->route].release) routes[exchange->route].release(exchange);
   account_close(&exchange->account);
   struct arena arena = exchange->arena;
@@ -134,6 +140,7 @@ static void start_answer(struct exchange *exchange, unsigned status, const char 
     answer_header(answer, "Access-Control-Expose-Headers", "X-Request-Id, Server-Timing, Retry-After");
   }
   if (status == 503 || status == 429) answer_header(answer, "Retry-After", "1");
+  if (status == 401) answer_header(answer, "WWW-Authenticate", exchange->challenge);
   if (status == 405) answer_header(answer, "Allow", allowed_methods(exchange));
   exchange->answered = true;
 }
@@ -144,6 +151,7 @@ void exchange_answer(struct exchange *exchange, unsigned status, const char *typ
   if (!prebuilt) server_timing(exchange);
   exchange->answer.bytes = prebuilt ? problem_prebuilt : bytes;
   exchange->answer.length = prebuilt ? strlen(problem_prebuilt) : length;
+  exchange_settle(exchange);
 }
 
 void exchange_answer_body(struct exchange *exchange, const char *type, struct body *body) {
@@ -195,7 +203,7 @@ static bool find_route(struct exchange *exchange) {
 static bool check_head(struct exchange *exchange) {
   const struct head *head = &exchange->head;
   if (head->defect) return problem_set(&exchange->problem, PROBLEM_MALFORMED_HTTP, "", "%s", head->defect);
-  return find_route(exchange) && admission_check(exchange);
+  return find_route(exchange) && access_check(exchange) && admission_check(exchange);
 }
 
 bool exchange_begin(struct exchange *exchange, const struct head *head) {
@@ -214,16 +222,24 @@ bool exchange_begin(struct exchange *exchange, const struct head *head) {
 
 /* ---- body and end ---- */
 
+/* The memory of a request that is refused isn't held while the rest of its body is still coming. */
+static void give_up(struct exchange *exchange) {
+  exchange->dropping = true;
+  const struct route *route = exchange->route >= 0 ? &routes[exchange->route] : NULL;
+  if (route && route->release) route->release(exchange);
+  account_trim(&exchange->account, UINT64_MAX);
+}
+
 void exchange_body(struct exchange *exchange, const char *bytes, size_t length) {
   uint64_t start = clock_ns();
   exchange->received += length;
   if (exchange->received > exchange->server->config.max_body) {
-    exchange->dropping = true;
+    if (!exchange->dropping) give_up(exchange);
     exchange->problem = (struct problem){0};
     problem_set(&exchange->problem, PROBLEM_TOO_LARGE, "", "the body is larger than %llu bytes (--max-body)",
                 (unsigned long long)exchange->server->config.max_body);
   }
-  if (!exchange->dropping) exchange->dropping = !routes[exchange->route].receive(exchange, bytes, length);
+  if (!exchange->dropping && !routes[exchange->route].receive(exchange, bytes, length)) give_up(exchange);
   exchange->reduce_ns += clock_ns() - start;
 }
 

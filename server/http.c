@@ -31,6 +31,7 @@ struct http {
   _Atomic bool running;             /* started: what the library says now is about peers */
   _Atomic bool closed;              /* the loops are about to end: no request may begin */
   size_t loop_count;
+  struct loop_range plain, tls;
   struct MHD_Daemon *loops[LOOPS_MAX];
   struct connections connections;
 };
@@ -67,6 +68,7 @@ static ssize_t on_read(void *context, uint64_t position, char *out, size_t room)
   }
   size_t made = body_read(exchange->answer.body, out, room);
   exchange->sent += made;
+  if (!made || exchange->sent == exchange->answer.body->length) exchange_settle(exchange);
   if (made) return (ssize_t)made;
   return exchange->answer.body->sized ? MHD_CONTENT_READER_END_WITH_ERROR : MHD_CONTENT_READER_END_OF_STREAM;
 }
@@ -176,6 +178,11 @@ static struct head read_head(const struct http *http, struct MHD_Connection *con
   return head;
 }
 
+static void *session_of(struct MHD_Connection *connection) {
+  const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_GNUTLS_SESSION);
+  return info ? info->tls_session : NULL;
+}
+
 static enum MHD_Result begin(struct http *http, struct MHD_Connection *connection, struct call *call,
                              const char *method, const char *version) {
   call->begun = true;
@@ -184,6 +191,7 @@ static enum MHD_Result begin(struct http *http, struct MHD_Connection *connectio
   struct head head = read_head(http, connection, call, method, version);
   head.crowded = call->connection->crowded;
   if (head.crowded) call->last = true;
+  head.tls_session = session_of(connection);
   if (exchange_begin(call->exchange, &head)) {
     call->moving_ns = call->exchange->began_ns;
     bool in_time = head.length || head.chunked ? is_in_time(call, STAGE_BODY, head.length)
@@ -251,35 +259,25 @@ static void on_connection(void *context, struct MHD_Connection *connection, void
   (void)state;
   if (code == MHD_CONNECTION_NOTIFY_STARTED) {
     atomic_fetch_add(&http->server->metrics.connections, 1);
+    tls_begin(http->server->tls, session_of(connection));
     return;
   }
+  tls_end(session_of(connection));
   atomic_fetch_sub(&http->server->metrics.connections, 1);
   const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
   if (info) connections_close(&http->connections, info->connect_fd);
 }
 
-/* Too many connections: says so on the bare socket. */
-static void turn_away(struct http *http, int fd) {
-  char text[1024];
-  int length = snprintf(text, sizeof text,
-                        "HTTP/1.1 503 Service Unavailable\r\nServer: " SERVER_NAME "\r\nConnection: close\r\n"
-                        "Content-Type: application/problem+json\r\nRetry-After: " RETRY_SECONDS
-                        "\r\nContent-Length: %zu\r\n\r\n%s",
-                        strlen(problem_prebuilt), problem_prebuilt);
-  if (length > 0 && (size_t)length < sizeof text) {
-    ssize_t sent = send(fd, text, (size_t)length, MSG_NOSIGNAL | MSG_DONTWAIT);
-    (void)sent; /* it was worth a try */
-  }
-  lingerer_add(http->lingerer, fd);
-}
-
-static void take(void *context, int fd, const struct sockaddr *peer, socklen_t length) {
+static void take(void *context, const struct listener *listener, int fd, const struct sockaddr *peer,
+                 socklen_t length) {
   struct http *http = context;
+  const struct loop_range *range = listener->tls ? &http->tls : &http->plain;
   uint64_t header_ns = (uint64_t)http->server->config.header_seconds * 1000000000U;
-  int loop = connections_open(&http->connections, fd, clock_ns() + header_ns);
+  int loop = connections_open(&http->connections, fd, range, clock_ns() + header_ns);
   if (loop < 0) {
     metrics_shed(&http->server->metrics, SHED_CONNECTIONS);
-    turn_away(http, fd);
+    if (!listener->tls) bare_answer(fd, PROBLEM_OVERLOADED, "there are too many connections (--max-connections)");
+    lingerer_add(http->lingerer, fd);
   } else if (MHD_add_connection(http->loops[loop], fd, peer, length) != MHD_YES) {
     connections_close(&http->connections, fd); /* which the library has closed: only this thread opens connections */
   }
@@ -304,16 +302,19 @@ PRINTF_LIKE(2, 0) static void on_log(void *context, const char *format, va_list 
   log_line(level, "http", "%s", text);
 }
 
-static struct MHD_Daemon *loop_start(struct http *http) {
+static struct MHD_Daemon *loop_start(struct http *http, bool tls) {
+  const char *client_ca = tls ? tls_first_client_ca(http->server->tls) : NULL;
   unsigned flags =
       MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_USE_ITC | MHD_USE_ERROR_LOG;
-  return MHD_start_daemon(flags, 0, NULL, NULL, on_request, http, MHD_OPTION_EXTERNAL_LOGGER, on_log, http,
-                          MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_MEMORY, MHD_OPTION_CONNECTION_MEMORY_INCREMENT,
-                          CONNECTION_MEMORY, MHD_OPTION_CONNECTION_LIMIT, CONNECTION_LIMIT,
-                          MHD_OPTION_CONNECTION_TIMEOUT, http->server->config.idle_seconds,
-                          MHD_OPTION_STRICT_FOR_CLIENT, 0, MHD_OPTION_THREAD_STACK_SIZE, STACK_BYTES,
-                          MHD_OPTION_URI_LOG_CALLBACK, on_target, http, MHD_OPTION_NOTIFY_COMPLETED, on_completed, http,
-                          MHD_OPTION_NOTIFY_CONNECTION, on_connection, http, MHD_OPTION_END);
+  if (tls) flags |= MHD_USE_TLS;
+  return MHD_start_daemon(
+      flags, 0, NULL, NULL, on_request, http, MHD_OPTION_EXTERNAL_LOGGER, on_log, http,
+      MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_MEMORY, MHD_OPTION_CONNECTION_MEMORY_INCREMENT, CONNECTION_MEMORY,
+      MHD_OPTION_CONNECTION_LIMIT, CONNECTION_LIMIT, MHD_OPTION_CONNECTION_TIMEOUT, http->server->config.idle_seconds,
+      MHD_OPTION_STRICT_FOR_CLIENT, 0, MHD_OPTION_THREAD_STACK_SIZE, STACK_BYTES, MHD_OPTION_URI_LOG_CALLBACK,
+      on_target, http, MHD_OPTION_NOTIFY_COMPLETED, on_completed, http, MHD_OPTION_NOTIFY_CONNECTION, on_connection,
+      http, tls ? MHD_OPTION_HTTPS_CERT_CALLBACK2 : MHD_OPTION_END, tls_retriever(), MHD_OPTION_HTTPS_PRIORITIES,
+      tls_priorities(), client_ca ? MHD_OPTION_HTTPS_MEM_TRUST : MHD_OPTION_END, client_ca, MHD_OPTION_END);
 }
 
 static void http_end(struct http *http) {
@@ -326,13 +327,21 @@ static void http_end(struct http *http) {
   memory_release(http);
 }
 
+/* As many of each kind as there are threads, if there is a listener of that kind. */
+static size_t loops_wanted(const struct server *server, bool tls) {
+  for (size_t i = 0; i < server->listener_count; i++) {
+    if (server->listeners[i].tls == tls) return server->config.threads;
+  }
+  return 0;
+}
+
 static bool start_all(struct http *http) {
   const struct server *server = http->server;
   http->unavailable = unavailable_make();
   http->lingerer = lingerer_start();
   if (!http->unavailable || !http->lingerer) return false;
-  while (http->loop_count < server->config.threads && http->loop_count < LOOPS_MAX) {
-    struct MHD_Daemon *loop = loop_start(http);
+  while (http->loop_count < http->connections.loops) {
+    struct MHD_Daemon *loop = loop_start(http, http->loop_count >= http->plain.count);
     if (!loop) return false;
     http->loops[http->loop_count++] = loop;
   }
@@ -349,9 +358,12 @@ bool http_start(struct server *server) {
     /* Later versions refuse by themselves what must be looked for in these. */
     http->contiguous = strncmp(MHD_get_version(), "0.9.75", 6) == 0 || strncmp(MHD_get_version(), "0.9.76", 6) == 0;
     server->http = http;
-    if (connections_setup(&http->connections, &server->config, server->config.threads, &server->budget) &&
-        start_all(http))
+    size_t plain = loops_wanted(server, false), tls = loops_wanted(server, true);
+    http->plain = (struct loop_range){.count = plain};
+    http->tls = (struct loop_range){.first = plain, .count = tls, .secure = true};
+    if (connections_setup(&http->connections, &server->config, plain + tls, &server->budget) && start_all(http)) {
       return true;
+    }
     http_end(http);
   }
   fprintf(stderr, "rnnlossd: no memory, descriptors or threads to start with\n");

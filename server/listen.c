@@ -69,8 +69,8 @@ static void name_tcp(struct listener *listener) {
                 NI_NUMERICHOST | NI_NUMERICSERV);
   }
   bool brackets = bound.ss_family == AF_INET6;
-  snprintf(listener->name, sizeof listener->name, "http://%s%s%s:%s", brackets ? "[" : "", host, brackets ? "]" : "",
-           port);
+  snprintf(listener->name, sizeof listener->name, "%s://%s%s%s:%s", listener->tls ? "https" : "http",
+           brackets ? "[" : "", host, brackets ? "]" : "", port);
 }
 
 /* A listening socket at one of the addresses that a name stands for, or -1 with errno. */
@@ -116,7 +116,17 @@ static bool is_stale(const struct sockaddr_un *at) {
   return refused;
 }
 
-static bool open_unix(struct listener *listener, const char *path, char *error, size_t size) {
+/* The file never has more permissions than it shall have: they come of a full mask, less the umask. */
+static bool bind_unix(int fd, const struct sockaddr_un *at, unsigned mode) {
+  mode_t old = mode ? umask(0777 & ~(mode_t)mode) : 0;
+  bool bound = bind(fd, (const struct sockaddr *)at, sizeof *at) == 0;
+  int reason = errno;
+  if (mode) umask(old);
+  errno = reason;
+  return bound;
+}
+
+static bool open_unix(struct listener *listener, const char *path, unsigned mode, char *error, size_t size) {
   struct sockaddr_un at = {.sun_family = AF_UNIX};
   size_t length = strlen(path);
   if (length == 0) return wrong(error, size, "the path is missing");
@@ -126,10 +136,10 @@ static bool open_unix(struct listener *listener, const char *path, char *error, 
   memcpy(at.sun_path, path, length + 1);
   int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0) return wrong(error, size, "%s", strerror(errno));
-  bool bound = bind(fd, (const struct sockaddr *)&at, sizeof at) == 0;
+  bool bound = bind_unix(fd, &at, mode);
   if (!bound && errno == EADDRINUSE && is_stale(&at)) {
     unlink(path);
-    bound = bind(fd, (const struct sockaddr *)&at, sizeof at) == 0;
+    bound = bind_unix(fd, &at, mode);
   }
   if (!bound || listen(fd, BACKLOG) != 0) {
     wrong(error, size, "%s", strerror(errno));
@@ -143,9 +153,11 @@ static bool open_unix(struct listener *listener, const char *path, char *error, 
   return true;
 }
 
-bool listener_open(struct listener *listener, const char *address, char *error, size_t size) {
+bool listener_open(struct listener *listener, const char *address, const struct config *config, char *error,
+                   size_t size) {
   *listener = (struct listener){.fd = -1};
-  if (strncmp(address, "unix:", 5) == 0) return open_unix(listener, address + 5, error, size);
+  if (strncmp(address, "unix:", 5) == 0) return open_unix(listener, address + 5, config->unix_mode, error, size);
+  listener->tls = config->tls_cert != NULL;
   return open_tcp(listener, address, error, size);
 }
 
@@ -157,7 +169,7 @@ static void name_unix(struct listener *listener) {
   snprintf(listener->name, sizeof listener->name, "unix:%s%.107s", abstract ? "@" : "", at.sun_path + abstract);
 }
 
-bool listener_adopt(struct listener *listener, int fd, char *error, size_t size) {
+bool listener_adopt(struct listener *listener, int fd, const struct config *config, char *error, size_t size) {
   int type = 0, listening = 0, family = 0;
   socklen_t length = sizeof type;
   *listener = (struct listener){.fd = fd};
@@ -174,6 +186,7 @@ bool listener_adopt(struct listener *listener, int fd, char *error, size_t size)
   if (family == AF_UNIX) {
     name_unix(listener); /* its path is not ours to remove */
   } else {
+    listener->tls = config->tls_cert != NULL;
     name_tcp(listener);
   }
   return true;

@@ -12,10 +12,10 @@ const struct route routes[] = {
      .release = loss_release},
     {.path = "/terms", .finish = terms_finish},
     {.path = "/version", .finish = version_finish},
-    {.path = "/healthz", .vital = true, .finish = live_finish},
-    {.path = "/livez", .vital = true, .finish = live_finish},
-    {.path = "/readyz", .vital = true, .finish = ready_finish},
-    {.path = "/metrics", .vital = true, .finish = metrics_finish},
+    {.path = "/healthz", .access = ACCESS_OPEN, .finish = live_finish},
+    {.path = "/livez", .access = ACCESS_OPEN, .finish = live_finish},
+    {.path = "/readyz", .access = ACCESS_OPEN, .finish = ready_finish},
+    {.path = "/metrics", .access = ACCESS_METRICS, .finish = metrics_finish},
     {.path = NULL},
 };
 

@@ -14,6 +14,7 @@ static void end_signals(sigset_t *signals) {
   sigemptyset(signals);
   sigaddset(signals, SIGTERM);
   sigaddset(signals, SIGINT);
+  sigaddset(signals, SIGHUP);
 }
 
 /* Blocks the signals that end the daemon or make it read its files again, here and in all threads to come: they are
@@ -28,9 +29,9 @@ static void signals_block(void) {
 
 /* Reads again what may change while the daemon runs. */
 static void server_reload(struct server *server) {
-  (void)server;
   systemd_reloading();
   log_line(LOG_INFO, "reload", "reading again what may change");
+  access_reload(server);
   systemd_notify("READY=1");
 }
 
@@ -57,6 +58,7 @@ static void signals_unblock(void) {
   struct sigaction action = {.sa_handler = end_at_once};
   sigaction(SIGTERM, &action, NULL);
   sigaction(SIGINT, &action, NULL);
+  signal(SIGHUP, SIG_IGN);
   sigset_t ends;
   end_signals(&ends);
   pthread_sigmask(SIG_UNBLOCK, &ends, NULL);
@@ -67,10 +69,11 @@ static void listeners_close(struct server *server) {
 }
 
 static bool may_listen(const struct server *server, const struct listener *listener) {
-  if (server->config.allow_anonymous || listener_is_local(listener)) return true;
+  const struct config *config = &server->config;
+  if (config->allow_anonymous || access_asks(config) || listener_is_local(listener)) return true;
   fprintf(stderr,
           "rnnlossd: --listen: \"%s\" is not loopback, and anybody who reaches it could call: "
-          "say --allow-anonymous if that is meant\n",
+          "give --tokens FILE, or --tls-client-ca FILE, or say --allow-anonymous if that is meant\n",
           listener->name);
   return false;
 }
@@ -88,7 +91,7 @@ static bool listeners_adopt(struct server *server) {
     snprintf(name, sizeof name, "passed descriptor %d", 3 + i);
     if (server->listener_count == LISTEN_MAX) return listen_refused(name, "too many addresses");
     struct listener *listener = &server->listeners[server->listener_count];
-    if (!listener_adopt(listener, 3 + i, error, sizeof error)) return listen_refused(name, error);
+    if (!listener_adopt(listener, 3 + i, &server->config, error, sizeof error)) return listen_refused(name, error);
     server->listener_count++;
     if (!may_listen(server, listener)) return false;
   }
@@ -103,7 +106,7 @@ static bool listeners_open(struct server *server) {
     char error[200];
     if (server->listener_count == LISTEN_MAX) return listen_refused(config->listen[i], "too many addresses");
     struct listener *listener = &server->listeners[server->listener_count];
-    if (!listener_open(listener, config->listen[i], error, sizeof error)) {
+    if (!listener_open(listener, config->listen[i], config, error, sizeof error)) {
       return listen_refused(config->listen[i], error);
     }
     server->listener_count++;
@@ -164,16 +167,19 @@ int server_run(const struct config *config, void (*announce)(void *context, cons
   log_setup(config->log_level, config->log_json);
   signals_block();
   descriptors_want(config);
-  if (!listeners_open(&server) || !http_start(&server)) {
+  if (!access_setup(&server) || !listeners_open(&server) || !http_start(&server)) {
     listeners_close(&server);
+    access_end(&server);
     return 1;
   }
   log_line(LOG_INFO, "start", "rnnlossd %s, kernel %s, %u loops", SERVER_VERSION, rnnloss_kernel(), config->threads);
+  access_warn(&server);
   announce_all(&server, announce, context);
   systemd_notify("READY=1");
 
   drain(&server, signal_wait(&server));
   listeners_close(&server);
+  access_end(&server);
   log_line(LOG_INFO, "end", "ended");
   return 0;
 }

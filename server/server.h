@@ -131,10 +131,13 @@ enum problem_type {
   PROBLEM_MALFORMED_JSON,
   PROBLEM_MALFORMED_SAFETENSORS,
   PROBLEM_DUPLICATE,
+  PROBLEM_UNAUTHORIZED,
+  PROBLEM_FORBIDDEN,
   PROBLEM_NOT_FOUND,
   PROBLEM_METHOD_NOT_ALLOWED,
   PROBLEM_NOT_ACCEPTABLE,
   PROBLEM_UNSUPPORTED_MEDIA_TYPE,
+  PROBLEM_TIMEOUT,
   PROBLEM_TOO_LARGE,
   PROBLEM_INVALID_REQUEST,
   PROBLEM_UNKNOWN_LAMBDA,
@@ -149,6 +152,7 @@ enum problem_type {
   PROBLEM_UNDEFINED,
   PROBLEM_OVERFLOW,
   PROBLEM_UNKNOWN_CONTRACT,
+  PROBLEM_RATE_LIMITED,
   PROBLEM_OVERLOADED,
   PROBLEM_DRAINING,
   PROBLEM_INTERNAL,
@@ -555,6 +559,8 @@ enum method { METHOD_GET, METHOD_HEAD, METHOD_POST, METHOD_OPTIONS, METHOD_OTHER
 struct head {
   enum method method;
   const char *content_type, *content_encoding, *accept, *request_id, *traceparent;
+  const char *authorization;
+  void *tls_session; /* of the connection; NULL: it isn't encrypted */
   bool has_length, chunked;
   bool crowded;       /* the connection is one too many */
   uint64_t length;    /* Content-Length */
@@ -577,8 +583,8 @@ void answer_header(struct answer *answer, const char *name, const char *value); 
 
 struct route {
   const char *path;
-  bool post;                                /* POST; else GET and HEAD */
-  bool vital;                               /* answered even while all else is refused */
+  bool post; /* POST; else GET and HEAD */
+  enum access { ACCESS_GUARDED, ACCESS_OPEN, ACCESS_METRICS } access;
   bool (*begin)(struct exchange *exchange); /* post: the headers have come; false: problem set */
   bool (*receive)(struct exchange *exchange, const char *bytes, size_t length);
   enum step (*finish)(struct exchange *exchange); /* the body has come: fill exchange->answer; post: in slices */
@@ -606,11 +612,13 @@ struct exchange {
   uint64_t reduce_ns, terms_ns;   /* time spent while the body arrived, and after */
   uint64_t answered_ns;           /* when its answer was ready */
   unsigned active;                /* bit k: term k was evaluated */
-  const char *token_name;         /* who asked, or NULL */
   uint64_t turn_ns;               /* when the present turn of exchange_end began */
   struct problem problem;
   struct answer answer;
-  void *state; /* the route's own */
+  struct holder *holder;  /* whose token it came with; NULL: none was asked for */
+  const char *token_name; /* the holder's name, or that of the client certificate, or NULL: for the log */
+  const char *challenge;  /* of a 401 */
+  void *state;            /* the route's own */
 };
 
 /* http.c calls these, in this order, from one thread. */
@@ -618,6 +626,9 @@ struct exchange *exchange_create(struct server *server, const char *target); /* 
 bool exchange_begin(struct exchange *exchange, const struct head *head);     /* false: answer now, read no body */
 void exchange_body(struct exchange *exchange, const char *bytes, size_t length);
 bool exchange_end(struct exchange *exchange); /* false: call it again on the loop's next turn; true: answer is ready */
+/* All of the answer is made: it doesn't count as in flight any more. A client that has read its answer must not find
+ * its own request in the way of its next one. */
+void exchange_settle(struct exchange *exchange);
 void exchange_release(struct exchange *exchange);
 
 /* Answers with a document (problem or content); NULL bytes become the prebuilt 503. */
@@ -658,9 +669,14 @@ struct config {
   unsigned threads;         /* event loops */
   const char *allow_origin; /* CORS; NULL: none */
   bool allow_anonymous;     /* may listen beyond loopback without asking who is there */
-  unsigned drain_seconds;   /* how long a drain may take */
-  unsigned delay_seconds;   /* how long it accepts still, while /readyz says that it drains */
-  bool access_log;          /* a line for each request */
+  const char *tokens;       /* files; NULL: none */
+  const char *tls_cert, *tls_key, *tls_client_ca;
+  unsigned max_requests_per_token; /* in flight; 0: any number */
+  bool metrics_anonymous;          /* /metrics asks nobody */
+  unsigned unix_mode;              /* permissions of unix sockets; 0: by the umask */
+  unsigned drain_seconds;          /* how long a drain may take */
+  unsigned delay_seconds;          /* how long it accepts still, while /readyz says that it drains */
+  bool access_log;                 /* a line for each request */
   bool log_json;
   enum log_level { LOG_ERROR, LOG_WARNING, LOG_INFO, LOG_DEBUG } log_level;
   char listen_text[2048]; /* RNNLOSSD_LISTEN, cut at its commas */
@@ -672,6 +688,70 @@ enum config_outcome config_read(struct config *config, int argc, char **argv, ch
 /* Calls visit for every option's name and configured value: for /version. */
 void config_each(const struct config *config, void (*visit)(void *context, const char *name, uint64_t value),
                  void *context);
+
+/* ---- file.c: small files, whole ------------------------------------------------------------------------ */
+
+struct file {
+  char *bytes; /* NUL-terminated beyond length */
+  size_t length;
+  bool open_to_all; /* anybody on this machine may read it */
+};
+bool file_read(struct file *file, const char *path, size_t limit, char *error, size_t size); /* false: error says why */
+void file_release(struct file *file);                                                        /* its memory is wiped */
+
+/* ---- tokens.c: who may call, by bearer token ----------------------------------------------------------- */
+
+#define HOLDER_NAME_MAX 64
+/* Everybody whose tokens have the same name; lives until no table and no request has it. */
+struct holder {
+  struct holder *next;
+  _Atomic unsigned in_flight; /* requests */
+  bool named;                 /* in the present table */
+  char name[HOLDER_NAME_MAX + 1];
+};
+struct tokens;
+struct tokens *tokens_create(const char *path);                    /* empty; NULL: out of memory */
+bool tokens_load(struct tokens *tokens, char *error, size_t size); /* false: error says why, the old ones stay */
+void tokens_count(struct tokens *tokens, size_t *count, size_t *names);
+void tokens_release(struct tokens *tokens); /* NULL is fine */
+enum token_verdict { TOKEN_GOOD, TOKEN_WRONG, TOKEN_BUSY };
+/* GOOD: *holder has one more request in flight, until holder_leave; BUSY: it has most (0: any number) already. */
+enum token_verdict tokens_enter(struct tokens *tokens, const char *token, unsigned most, struct holder **holder);
+void holder_leave(struct holder *holder); /* NULL is fine */
+
+/* ---- tls.c: certificates and sessions; a session is the library's, opaque here ---------------------------- */
+
+struct tls;
+struct tls *tls_create(const struct config *config); /* nothing loaded; NULL: out of memory */
+void tls_release(struct tls *tls);                   /* NULL is fine */
+/* Each reads its files anew; false: error says why, and what was there stays. */
+bool tls_load_certificate(struct tls *tls, char *error, size_t size);
+bool tls_load_client_ca(struct tls *tls, char *error, size_t size);
+uint64_t tls_not_after(struct tls *tls); /* when the certificate expires, seconds since 1970 */
+size_t tls_client_cas(struct tls *tls);  /* how many there are */
+
+/* For the HTTP library: a gnutls_certificate_retrieve_function3, the priorities, the first client CAs. */
+typedef void tls_function(void);
+tls_function *tls_retriever(void);
+const char *tls_priorities(void);
+const char *tls_first_client_ca(const struct tls *tls); /* PEM; NULL: no certificate is asked for */
+/* A connection's session begins, before its handshake, and ends. */
+void tls_begin(struct tls *tls, void *session);
+void tls_end(void *session);
+/* Has the client shown a certificate that a client CA has signed? *name is its name, or *why what is wrong with it;
+ * both live as long as the connection. */
+bool tls_client(void *session, const char **name, const char **why);
+
+/* ---- access.c: who may call --------------------------------------------------------------------------------- */
+
+bool access_setup(struct server *server); /* reads the files; false: said on standard error */
+void access_end(struct server *server);
+void access_warn(const struct server *server); /* in the log: tokens that travel in clear text */
+void access_reload(struct server *server);     /* reads them again; what is wrong stays as it was, and is logged */
+/* Client certificate, token, the token's share. Called once the route is known. */
+bool access_check(struct exchange *exchange);
+/* Would strangers be asked who they are? */
+bool access_asks(const struct config *config);
 
 /* ---- log.c, access_log.c: lines on standard error ------------------------------------------------------ */
 
@@ -759,12 +839,15 @@ extern const struct formula formulas[RNNLOSS_TERMS];
 
 struct listener {
   int fd;
-  char name[160]; /* "http://127.0.0.1:8080", "unix:/run/rnnlossd.sock" */
+  bool tls;
+  char name[160]; /* "https://127.0.0.1:8080", "unix:/run/rnnlossd.sock" */
   char path[112]; /* of a unix socket, to be removed at the end; else empty */
 };
-bool listener_open(struct listener *listener, const char *address, char *error,
-                   size_t size);                                                  /* false: error says why */
-bool listener_adopt(struct listener *listener, int fd, char *error, size_t size); /* one that was passed */
+/* config: TLS or not, permissions. False: error says why. */
+bool listener_open(struct listener *listener, const char *address, const struct config *config, char *error,
+                   size_t size);
+bool listener_adopt(struct listener *listener, int fd, const struct config *config, char *error,
+                    size_t size);                        /* one that was passed */
 bool listener_is_local(const struct listener *listener); /* a unix socket, or an address of the loopback */
 void listener_close(struct listener *listener);
 
@@ -773,7 +856,8 @@ bool thread_start(pthread_t *thread, size_t stack_bytes, void *(*run)(void *), v
 
 /* One thread that accepts connections of all listeners, and gives each (and its ownership) to take. */
 struct acceptor;
-typedef void acceptor_taker(void *context, int fd, const struct sockaddr *peer, socklen_t length);
+typedef void acceptor_taker(void *context, const struct listener *listener, int fd, const struct sockaddr *peer,
+                            socklen_t length);
 typedef void acceptor_ticker(void *context); /* called about once a second, from the same thread */
 struct acceptor *acceptor_start(const struct listener *listeners, size_t count, acceptor_taker *take,
                                 acceptor_ticker *tick, void *context);
@@ -781,7 +865,7 @@ void acceptor_stop(struct acceptor *acceptor); /* takes what has queued up still
 
 /* ---- connections.c: who is there, at what, and until when ----------------------------------------------- */
 
-#define LOOPS_MAX 128
+#define LOOPS_MAX 256
 #define DESCRIPTORS_OTHER 512 /* files, listeners, loops, sockets that linger */
 #define CONNECTIONS_SPARE 64  /* beyond --max-connections: there health and metrics are answered still */
 /* What a connection and a small request on it cost; more is the request's own (struct account). */
@@ -791,7 +875,7 @@ enum stage { STAGE_OPEN, STAGE_HEAD, STAGE_BODY, STAGE_WORK, STAGE_ANSWER, STAGE
 
 struct connection {
   _Atomic uint64_t word; /* stage and deadline */
-  unsigned char owner;   /* the loop that has it, plus one; 0: none */
+  uint16_t owner;        /* the loop that has it, plus one; 0: none */
   bool charged;          /* its memory is reserved */
   bool crowded;          /* it is a spare one */
   bool secure;           /* TLS: nothing is written to it in plain */
@@ -807,8 +891,12 @@ struct connections { /* threads may call at once */
 bool connections_setup(struct connections *connections, const struct config *config, size_t loops,
                        struct budget *budget);
 void connections_end(struct connections *connections);
-/* The loop with the fewest, which now has it; -1: full. */
-int connections_open(struct connections *connections, int fd, uint64_t deadline_ns);
+/* The one with the fewest of these loops, which now has it; -1: full. */
+struct loop_range {
+  size_t first, count;
+  bool secure; /* they speak TLS */
+};
+int connections_open(struct connections *connections, int fd, const struct loop_range *range, uint64_t deadline_ns);
 void connections_close(struct connections *connections, int fd); /* before the descriptor is closed */
 struct connection *connections_find(struct connections *connections, int fd);
 /* Its loop says what it is at now, and until when (0: as long as it takes); false: it has been shut down. */
@@ -821,6 +909,9 @@ uint64_t transfer_deadline(const struct config *config, uint64_t start_ns, uint6
  * its last data: a peer that died within its request would be waited for. Shutting down the reading
  * side, which has ended anyway, makes another edge. */
 size_t connections_check(struct connections *connections);
+
+/* bare.c: a problem answered on a socket beside the HTTP library: what isn't read at once is lost. */
+void bare_answer(int fd, enum problem_type type, const char *detail);
 
 /* One thread that reads on from sockets whose answer is sent, so that their peers get to read it. */
 #define LINGER_BYTES ((uint64_t)256 << 20) /* of one peer, at most */
@@ -840,6 +931,8 @@ struct server {
   struct listener listeners[LISTEN_MAX];
   size_t listener_count;
   struct http *http;
+  struct tokens *tokens; /* NULL: none are asked for */
+  struct tls *tls;       /* NULL: all is plain */
 };
 /* The loops and the acceptor. http.c is the only file that knows libmicrohttpd. */
 bool http_start(struct server *server); /* false: said on standard error */

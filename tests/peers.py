@@ -75,6 +75,14 @@ def numbers(count):
 SAFETENSORS = "Content-Type: application/vnd.safetensors"
 
 
+def settles(daemon, name, value):
+    """A moment may pass until what a peer has seen is counted."""
+    end = time.monotonic() + SLACK
+    while metric(daemon, name) != value:
+        assert time.monotonic() < end, f"{name} is {metric(daemon, name)}, not {value}"
+        time.sleep(0.01)
+
+
 # ---- Deadlines ------------------------------------------------------------------------------------------------
 
 def test_trickled_headers():
@@ -123,8 +131,8 @@ def test_slow_bodies():
                 connection.sendall(body[at:at + 200])
                 time.sleep(0.1)
             is_sample_answer(Reader(connection).answer())
-        assert metric(daemon, "rnnlossd_timeouts_total") == 2
-        assert metric(daemon, "rnnlossd_requests_in_flight") == 1
+        settles(daemon, "rnnlossd_timeouts_total", 2)
+        settles(daemon, "rnnlossd_requests_in_flight", 1)
 
 
 def test_slow_readers():
@@ -160,7 +168,7 @@ def test_slow_readers():
             assert connection.recv(1)
             time.sleep(2 + SLACK)
             assert len(rest_of(connection)) < 8 * MIB
-        assert metric(daemon, "rnnlossd_timeouts_total") == 2
+        settles(daemon, "rnnlossd_timeouts_total", 2)
 
 
 # ---- Too many, too much -----------------------------------------------------------------------------------------
@@ -216,20 +224,13 @@ def test_memory():
         is_sample_answer(ask(daemon, post("/loss", SAMPLE)))
         for connection in (first, second, third):
             connection.close()
-        wait_for_rest(daemon, rest)
+        settles(daemon, "rnnlossd_reserved_bytes", rest)
         last, reader, answer = begin(daemon, len(weights(2048, 2048)))
         assert answer.status == 100
         last.sendall(weights(2048, 2048))
         assert reader.answer().status == 200
         last.close()
-        wait_for_rest(daemon, rest)
-
-
-def wait_for_rest(daemon, rest):
-    end = time.monotonic() + SLACK
-    while metric(daemon, "rnnlossd_reserved_bytes") != rest:
-        assert time.monotonic() < end, "what was reserved is not given back"
-        time.sleep(0.01)
+        settles(daemon, "rnnlossd_reserved_bytes", rest)
 
 
 def test_memory_of_unknown_length():
@@ -249,13 +250,13 @@ def test_memory_of_unknown_length():
         rest = metric(daemon, "rnnlossd_reserved_bytes")
         with daemon.connect() as connection:
             assert send(connection).status == 200
-        wait_for_rest(daemon, rest)
+        settles(daemon, "rnnlossd_reserved_bytes", rest)
         first, _, answer = begin(daemon, 8 * MIB)
         assert answer.status == 100
         with daemon.connect() as connection:
             is_problem(send(connection), 503, "overloaded")
         first.close()
-        wait_for_rest(daemon, rest)
+        settles(daemon, "rnnlossd_reserved_bytes", rest)
 
 
 def test_json_beyond_its_text():

@@ -71,6 +71,13 @@ void client_release(struct client *client) {
   free(client);
 }
 
+void client_trust(struct client *client, const char *ca, const char *certificate, const char *key) {
+  curl_easy_setopt(client->curl, CURLOPT_CAINFO, ca);
+  curl_easy_setopt(client->curl, CURLOPT_CAPATH, NULL);
+  curl_easy_setopt(client->curl, CURLOPT_SSLCERT, certificate);
+  curl_easy_setopt(client->curl, CURLOPT_SSLKEY, key);
+}
+
 static struct curl_slist *add_header(struct curl_slist *list, const char *name, const char *value) {
   char line[2000];
   snprintf(line, sizeof line, value ? "%s: %s" : "%s:", name, value); /* "Name:" takes curl's own away */

@@ -29,6 +29,8 @@ struct reply {
 struct client;                                                            /* of one daemon */
 struct client *client_create(const char *address, const char *unix_path); /* unix_path NULL: TCP */
 void client_release(struct client *client);
+/* For https: the file of the CA that is trusted, and of the client's own certificate and key (NULL: none). */
+void client_trust(struct client *client, const char *ca, const char *certificate, const char *key);
 
 /* Sends and waits; the reply must be released. Fails the test if no answer comes. */
 struct reply client_send(struct client *client, const struct call *call);

@@ -20,12 +20,13 @@
 
 struct arguments {
   const char *list[ARGUMENTS_MAX + 1];
-  int count, addresses;
+  int count, addresses, levels;
 };
 
 static void add(struct arguments *arguments, const char *argument) {
   assert_true(arguments->count < ARGUMENTS_MAX);
   if (strcmp(argument, "--listen") == 0) arguments->addresses++;
+  if (strcmp(argument, "--log-level") == 0) arguments->levels++;
   arguments->list[arguments->count++] = argument;
 }
 
@@ -37,6 +38,7 @@ static void gather(struct arguments *arguments, const char *const *more) {
     add(arguments, "--listen");
     add(arguments, "127.0.0.1:0");
   }
+  if (arguments->levels > 0) return;
   add(arguments, "--log-level");
   add(arguments, "error");
 }

@@ -1,13 +1,17 @@
 /* fixture.c - one daemon and one client for all tests of a program */
 #include "fixture.h"
+#include "raw.h"
 
 struct daemon daemon_here;
 struct client *client;
+const char *fixture_log;
 static const char *const *arguments_here;
 
 static int set_up(void **state) {
   (void)state;
+  if (fixture_log) scratch_catch(fixture_log);
   daemon_start(&daemon_here, arguments_here);
+  scratch_catch(NULL);
   client = client_create(daemon_here.address[0], NULL);
   return 0;
 }

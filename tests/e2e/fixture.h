@@ -13,6 +13,7 @@
 
 extern struct daemon daemon_here;
 extern struct client *client;
+extern const char *fixture_log; /* a scratch file for what the daemon logs; NULL: standard error */
 
 /* Starts the daemon with these arguments (NULL: none), runs the tests, stops it: that it lives, and ends with exit
  * status 0, is checked. Returns the exit status of the program. */

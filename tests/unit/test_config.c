@@ -195,6 +195,16 @@ static void malformed(void **state) {
               {"--allow-origin", "https://a.example/"},
               {"--allow-origin", "https://a.example, https://b.example"},
               {"--allow-origin", "https://a\r\nX: y"},
+              {"--tokens", ""},
+              {"--tls-cert", ""},
+              {"--unix-mode", ""},
+              {"--unix-mode", "0"},
+              {"--unix-mode", "0888"},
+              {"--unix-mode", "1777"},
+              {"--unix-mode", "0x1ff"},
+              {"--unix-mode", "000660"},
+              {"--unix-mode", "rw-rw----"},
+              {"--max-requests-per-token", "-1"},
               {"--listen", ""}};
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
     refuse(ARGUMENTS(text(rows[i].flag), text(rows[i].value)), VARIABLES(NULL), rows[i].flag);
@@ -240,6 +250,33 @@ static void missing_and_repeated(void **state) {
   assert_false(config.allow_anonymous);
 }
 
+static void access_options(void **state) {
+  (void)state;
+  struct config config;
+  accept_all(&config, ARGUMENTS(text("--threads=1")), VARIABLES(NULL));
+  assert_true(!config.tokens && !config.tls_cert && !config.tls_key && !config.tls_client_ca);
+  assert_int_equal(config.unix_mode, 0);
+  assert_int_equal(config.max_requests_per_token, 0);
+  assert_false(config.metrics_anonymous);
+  accept_all(&config,
+             ARGUMENTS(text("--tokens"), text("a b"), text("--max-requests-per-token=3"), text("--metrics-anonymous"),
+                       text("--tls-cert=c"), text("--tls-key=k"), text("--tls-client-ca=a"), text("--unix-mode=660")),
+             VARIABLES(text("RNNLOSSD_UNIX_MODE=0600")));
+  assert_string_equal(config.tokens, "a b");
+  assert_string_equal(config.tls_cert, "c");
+  assert_string_equal(config.tls_key, "k");
+  assert_string_equal(config.tls_client_ca, "a");
+  assert_int_equal(config.unix_mode, 0660);
+  assert_int_equal(config.max_requests_per_token, 3);
+  assert_true(config.metrics_anonymous);
+  accept_all(&config, ARGUMENTS(text("--tls-cert=c")), VARIABLES(text("RNNLOSSD_TLS_KEY=k")));
+  /* What makes no sense by itself. */
+  refuse(ARGUMENTS(text("--tls-cert=c")), VARIABLES(NULL), "--tls-key");
+  refuse(ARGUMENTS(text("--tls-key=k")), VARIABLES(NULL), "--tls-cert");
+  refuse(ARGUMENTS(text("--tls-client-ca=a")), VARIABLES(NULL), "--tls-cert");
+  refuse(ARGUMENTS(text("--max-requests-per-token=1")), VARIABLES(NULL), "--tokens");
+}
+
 static void add_address(char *list, size_t size) {
   size_t length = strlen(list);
   snprintf(list + length, size - length, ",a:1");
@@ -283,7 +320,7 @@ static void limits(void **state) {
   config_each(&config, note, names);
   assert_string_equal(names, "max_body=4096 max_memory=1073741824 max_neurons=131072 max_connections=2048 "
                              "header_timeout=10 transfer_timeout=10 min_rate=1048576 idle_timeout=60 threads=2 "
-                             "drain_timeout=30 drain_delay=0 ");
+                             "max_requests_per_token=0 drain_timeout=30 drain_delay=0 ");
 }
 
 int main(void) {
@@ -294,6 +331,7 @@ int main(void) {
                                      cmocka_unit_test(malformed),
                                      cmocka_unit_test(unknown),
                                      cmocka_unit_test(missing_and_repeated),
+                                     cmocka_unit_test(access_options),
                                      cmocka_unit_test(many_addresses),
                                      cmocka_unit_test(help_and_version),
                                      cmocka_unit_test(limits)};

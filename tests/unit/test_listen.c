@@ -19,6 +19,7 @@
 #include <cmocka.h>
 
 static char folder[] = "/tmp/test_listen.XXXXXX";
+static struct config config;
 
 static int make_folder(void **state) {
   (void)state;
@@ -32,7 +33,7 @@ static int remove_folder(void **state) {
 
 static void open_at(struct listener *listener, const char *address) {
   char error[200];
-  if (!listener_open(listener, address, error, sizeof error)) fail_msg("%s: %s", address, error);
+  if (!listener_open(listener, address, &config, error, sizeof error)) fail_msg("%s: %s", address, error);
   assert_true(fcntl(listener->fd, F_GETFL) & O_NONBLOCK);
   assert_true(fcntl(listener->fd, F_GETFD) & FD_CLOEXEC);
 }
@@ -40,7 +41,7 @@ static void open_at(struct listener *listener, const char *address) {
 static void refuse(const char *address, const char *reason) {
   struct listener listener;
   char error[200] = "";
-  assert_false(listener_open(&listener, address, error, sizeof error));
+  assert_false(listener_open(&listener, address, &config, error, sizeof error));
   assert_int_equal(listener.fd, -1);
   if (!strstr(error, reason)) fail_msg("%s: %s", address, error);
 }
@@ -162,6 +163,48 @@ static void unix_socket(void **state) {
   assert_int_not_equal(stat(address + 5, &status), 0);
 }
 
+/* The permissions are those asked for, whatever the umask is. */
+static void unix_mode(void **state) {
+  (void)state;
+  static const unsigned modes[] = {0660, 0600, 0777, 0222, 0001};
+  char address[128];
+  snprintf(address, sizeof address, "unix:%s/m", folder);
+  mode_t old = umask(027);
+  for (size_t i = 0; i < sizeof modes / sizeof *modes; i++) {
+    struct listener listener;
+    struct stat status;
+    config.unix_mode = modes[i];
+    open_at(&listener, address);
+    assert_int_equal(stat(address + 5, &status), 0);
+    assert_int_equal(status.st_mode & 07777, modes[i]);
+    listener_close(&listener);
+    config.unix_mode = 0;
+    open_at(&listener, address);
+    assert_int_equal(stat(address + 5, &status), 0);
+    assert_int_equal(status.st_mode & 07777, 0750);
+    listener_close(&listener);
+  }
+  assert_int_equal(umask(old), 027); /* it is as it was */
+}
+
+/* With a certificate every address but a unix socket is one of https. */
+static void tls(void **state) {
+  (void)state;
+  struct listener listener;
+  char address[128];
+  snprintf(address, sizeof address, "unix:%s/t", folder);
+  config.tls_cert = "cert.pem";
+  open_at(&listener, "127.0.0.1:0");
+  assert_true(listener.tls);
+  assert_memory_equal(listener.name, "https://127.0.0.1:", 18);
+  listener_close(&listener);
+  open_at(&listener, address);
+  assert_false(listener.tls);
+  assert_string_equal(listener.name, address);
+  listener_close(&listener);
+  config.tls_cert = NULL;
+}
+
 static void other_files_stay(void **state) {
   (void)state;
   char address[128];
@@ -178,6 +221,7 @@ static void other_files_stay(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(tcp),         cmocka_unit_test(names),
                                      cmocka_unit_test(ipv6),        cmocka_unit_test(malformed),
-                                     cmocka_unit_test(unix_socket), cmocka_unit_test(other_files_stay)};
+                                     cmocka_unit_test(unix_socket), cmocka_unit_test(unix_mode),
+                                     cmocka_unit_test(tls),         cmocka_unit_test(other_files_stay)};
   return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }
