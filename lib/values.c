@@ -11,9 +11,10 @@ static void square_sum(struct rnn_big *out, const rnnloss_square *sum) {
   rnn_big_set_limbs(out, sum->limb, RNNLOSS_SQUARE_LIMBS, -RNN_SQUARE_ORIGIN);
 }
 
-/* Rounds lambda S/count, with S in t1. */
-static rnnloss_status mean_square(rnnloss_terms *t, double lambda, uint64_t count, double *out) {
-  struct rnn_approx near = rnn_approx_mul(rnn_approx_double(lambda), rnn_approx_big(&t->t1));
+/* Rounds lambda S/count, with S in t1 and, nearly, in *sum. */
+static rnnloss_status mean_square(rnnloss_terms *t, double lambda, const struct rnn_approx *sum, uint64_t count,
+                                  double *out) {
+  struct rnn_approx near = rnn_approx_mul(rnn_approx_double(lambda), *sum);
   near = rnn_approx_div(near, rnn_approx_u64(count));
   if (rnn_approx_round(&near, out)) return RNNLOSS_OK;
   rnn_big_set_double(&t->t4, lambda);
@@ -38,8 +39,10 @@ static rnnloss_status mean_square_term(rnnloss_terms *t, int term) {
     return RNNLOSS_OK;
   }
   square_sum(&t->t1, sum);
-  rnnloss_status status = mean_square(t, 1.0, sum->count, &t->values.unweighted[term]);
-  return status != RNNLOSS_OK ? status : mean_square(t, lambda, sum->count, &t->values.term_loss[term]);
+  struct rnn_approx *near = &t->square_near[term];
+  *near = rnn_approx_big(&t->t1);
+  rnnloss_status status = mean_square(t, 1.0, near, sum->count, &t->values.unweighted[term]);
+  return status != RNNLOSS_OK ? status : mean_square(t, lambda, near, sum->count, &t->values.term_loss[term]);
 }
 
 /* ---- fr_sd and fr_cv: lambda sqrt(D)/count, lambda sqrt(D)/Q1 ---- */
@@ -82,8 +85,7 @@ static struct rnn_approx total_near(rnnloss_terms *t) {
     if (!is_active(t, k)) continue;
     struct rnn_approx term = rnn_approx_double(t->problem.lambda[k]);
     if (k < RNNLOSS_MEAN_SQUARES) {
-      square_sum(&t->t1, t->problem.square[k]);
-      term = rnn_approx_mul(term, rnn_approx_big(&t->t1));
+      term = rnn_approx_mul(term, t->square_near[k]);
       term = rnn_approx_div(term, rnn_approx_u64(t->problem.square[k]->count));
     } else {
       term = rnn_approx_mul(term, t->root_d);
