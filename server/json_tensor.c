@@ -201,16 +201,17 @@ static bool dtype_event(struct json_tensor *reader, enum json_event event, const
 
 static bool key(struct json_tensor *reader, const char *text, size_t length) {
   char name[64], hint[160], detail[300], token[128], member[130];
-  names_quote(text, length, name);
-  snprintf(member, sizeof member, "/%s", problem_token(name, token));
-  for (int i = 0; member_names[i]; i++) {
-    if (strcmp(name, member_names[i]) != 0) continue;
-    if (reader->members & 1u << i) return invalid(reader, PROBLEM_DUPLICATE, member, "the member is given twice");
-    reader->members |= 1u << i;
-    reader->member = i;
+  const int found = names_find(text, length, member_names);
+  const unsigned bit = found < 0 ? 0 : 1u << found;
+  if (bit & ~reader->members) {
+    reader->members |= bit;
+    reader->member = found;
     reader->fresh = true;
     return true;
   }
+  names_quote(text, length, name);
+  snprintf(member, sizeof member, "/%s", problem_token(name, token));
+  if (found >= 0) return invalid(reader, PROBLEM_DUPLICATE, member, "the member is given twice");
   names_suggest(name, member_names, NULL, hint, sizeof hint);
   snprintf(detail, sizeof detail, "unknown member \"%s\"%s", name, hint);
   return invalid(reader, PROBLEM_INVALID_REQUEST, member, detail);

@@ -162,7 +162,11 @@ size_t add_fraction(char *out, char *end) {
 template <typename T> size_t write(T value, char *out) {
   constexpr T whole = T(std::uint64_t(1) << std::numeric_limits<T>::digits); /* below it, no digit is idle */
   char *const last = out + (NUMBER_TEXT_MAX - 3); /* leaves room for a sign before it and the fraction behind */
-  if (std::fabs(value) < whole) return add_fraction(out, std::to_chars(out, last, value).ptr);
+  if (std::fabs(value) < whole) {
+    char *const end = std::to_chars(out, last, value).ptr;
+    if (static_cast<T>(static_cast<std::int64_t>(value)) != value) return static_cast<size_t>(end - out);
+    return add_fraction(out, end);
+  }
   return add_fraction(out, std::to_chars(out, last, value, std::chars_format::scientific).ptr);
 }
 
