@@ -207,6 +207,11 @@ static bool on_event(void *context, enum json_event event, const char *text, siz
   }
 }
 
+static const char *on_run(void *context, const char *at, const char *end) {
+  struct json_decoder *decoder = context;
+  return decoder->place == IN_TENSOR ? json_tensor_run(&decoder->tensor, at, end) : at;
+}
+
 /* ---- the decoder ---- */
 
 static void *decode_begin(struct request *request) {
@@ -220,6 +225,7 @@ static void *decode_begin(struct request *request) {
   decoder->opening = decoder->seen_lambdas = decoder->seen_tensors = false;
   decoder->word_length = 0;
   json_begin(&decoder->parser, on_event, decoder);
+  decoder->parser.run = on_run;
   return decoder;
 }
 

@@ -90,8 +90,8 @@ void names_choices(const char *name, const char *const *names, const char *const
 }
 
 int names_find(const char *name, size_t length, const char *const *names) {
-  for (int i = 0; names[i]; i++) {
-    if (strlen(names[i]) == length && memcmp(name, names[i], length) == 0) return i;
+  for (int i = 0; length && names[i]; i++) {
+    if (*names[i] == *name && strlen(names[i]) == length && memcmp(name, names[i], length) == 0) return i;
   }
   return -1;
 }

@@ -90,9 +90,11 @@ static bool parse_lambda(struct request *request, int option, const char *text) 
   struct options *options = &request->options;
   const size_t length = strlen(text);
   double value = 0;
-  if (!json_is_number(text, length)) return invalid_lambda(request, option, "be a number, not \"", text, "\"");
-  if (!number_read(RNNLOSS_F64, text, length, &value))
-    return invalid_lambda(request, option, "be finite: ", text, " is beyond the largest double");
+  if (number_read_short(text, text + length + 1, &value) != text + length) {
+    if (!json_is_number(text, length)) return invalid_lambda(request, option, "be a number, not \"", text, "\"");
+    if (!number_read(RNNLOSS_F64, text, length, &value))
+      return invalid_lambda(request, option, "be finite: ", text, " is beyond the largest double");
+  }
   if (value < 0) return invalid_lambda(request, option, "not be negative: ", text, "");
   options->lambda[option] = fabs(value); /* -0 is 0 */
   if (value > 0) options->active |= 1u << option;

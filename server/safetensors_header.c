@@ -78,12 +78,10 @@ static bool metadata_value(struct safetensors_header *header, enum json_event ev
 /* ---- one tensor ---- */
 
 static bool entry_key(struct safetensors_header *header, const char *text, size_t length) {
-  static const char *const names[] = {"dtype", "shape", "data_offsets"};
-  header->member = 0;
+  static const char *const names[] = {"dtype", "shape", "data_offsets", NULL};
+  const int found = names_find(text, length, names);
+  header->member = found < 0 ? 0 : 1u << found;
   header->place = AT_MEMBER;
-  for (unsigned i = 0; i < 3; i++) {
-    if (is(text, length, names[i])) header->member = 1u << i;
-  }
   if (header->members & header->member) {
     return problem_set(header->request->problem, PROBLEM_DUPLICATE, "", "%s: %.*s is given twice",
                        tensor_name(header->entry->t), (int)length, text);

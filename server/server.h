@@ -63,8 +63,18 @@ struct text {
   size_t length, capacity;
   bool failed; /* out of memory once: the text is incomplete */
 };
-char *text_room(struct text *text, size_t size); /* so many bytes to fill and add to length; NULL: it has failed */
-void text_bytes(struct text *text, const char *bytes, size_t length);
+bool text_grow(struct text *text, size_t size); /* by so many bytes at least; false: it has failed */
+/* So many bytes to fill and add to length; NULL: the text has failed. */
+static inline char *text_room(struct text *text, size_t size) {
+  if (size > text->capacity - text->length && !text_grow(text, size)) return NULL;
+  return text->bytes + text->length;
+}
+static inline void text_bytes(struct text *text, const char *bytes, size_t length) {
+  char *to = length ? text_room(text, length) : NULL;
+  if (!to) return;
+  memcpy(to, bytes, length);
+  text->length += length;
+}
 void text_json_string(struct text *text, const char *string); /* quoted and escaped */
 void text_json_number(struct text *text, double value);
 void text_unsigned(struct text *text, uint64_t value);
@@ -192,11 +202,17 @@ enum json_event {
  * says that the value is of no more use: events stop, but the text is checked to its end. */
 typedef bool json_handler(void *context, enum json_event event, const char *text, size_t length);
 
+/* A short cut, where a number begins in an array: takes, of the text from at to end, numbers of this array (and, over
+ * their brackets, of the arrays that follow it side by side), as many as it likes, and returns the end of the last one;
+ * at: none. It never fails: what it doesn't take comes as events. */
+typedef const char *json_run(void *context, const char *at, const char *end);
+
 #define JSON_DEPTH_MAX 64
 #define JSON_TOKEN_MAX 4096
 
 struct json_parser {
   json_handler *handler;
+  json_run *run; /* may be set after json_begin; NULL: all comes as events */
   void *context;
   const char *error; /* a static phrase once the text is malformed, e.g. "a comma was expected" */
   uint64_t offset;   /* bytes consumed: with an error, the offset of the byte that is wrong */
@@ -376,7 +392,6 @@ enum step { STEP_FAILED, STEP_MORE, STEP_DONE };
 struct evaluation {
   rnnloss_bins *bins; /* NULL until there is enough data to need it */
   bool begun[RNNLOSS_MEAN_SQUARES], rates_begun;
-  rnnloss_square square[RNNLOSS_MEAN_SQUARES];
   rnnloss_rates rates;
   uint64_t
       reduced[RNNLOSS_TENSORS]; /* elements that have gone into their sums (or were looked at, if none needs them) */
@@ -387,9 +402,10 @@ struct evaluation {
   rnnloss_tensor settling; /* SETTLE: the tensor, its numbers so far */
   struct store settled;
   rnnloss_terms *terms;
-  double *offsets[3]; /* c[n] of the total, of fr_sd, of fr_cv; NULL: not needed */
-  double largest[3];  /* their largest magnitude */
-  size_t offset;      /* OFFSETS: neurons done */
+  double *offsets[3];                          /* c[n] of the total, of fr_sd, of fr_cv; NULL: not needed */
+  double largest[3];                           /* their largest magnitude */
+  size_t offset;                               /* OFFSETS: neurons done */
+  rnnloss_square square[RNNLOSS_MEAN_SQUARES]; /* the last member: large, and 0 once it is begun */
 };
 
 /* reduction.c: tensors -> statistics, as they arrive and once they have */
@@ -475,10 +491,10 @@ struct json_tensor {
   char word[64]; /* a short string value */
   size_t word_length;
   size_t staged, staged_numbers; /* bytes, numbers in stage */
-  uint64_t numbers;              /* handed on or staged */
   unsigned char stage[JSON_STAGE * 9];
 };
 void json_tensor_begin(struct json_tensor *reader, struct request *request, rnnloss_tensor t);
+const char *json_tensor_run(struct json_tensor *reader, const char *at, const char *end); /* as json_run */
 bool json_tensor_event(struct json_tensor *reader, enum json_event event, const char *text, size_t length);
 
 /* ---- safetensors_header.c: the JSON header of a safetensors request ------------------------------------- */

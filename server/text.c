@@ -5,30 +5,19 @@
 
 #define ROOM_FIRST 960 /* most texts never have to move */
 
-static bool text_grow(struct text *text, size_t more) {
+bool text_grow(struct text *text, size_t size) {
   if (text->failed) return false;
-  text->failed = true;
-  if (more > SIZE_MAX / 4 - text->length) return false;
-  size_t capacity = 2 * (text->length + more) + ROOM_FIRST;
-  char *bytes = arena_allocate(text->arena, capacity);
-  if (!bytes) return false;
+  size_t capacity = 2 * (text->length + size) + ROOM_FIRST;
+  char *bytes = size < SIZE_MAX / 4 - text->length ? arena_allocate(text->arena, capacity) : NULL;
+  if (!bytes) {
+    text->failed = true;
+    text->capacity = text->length; /* no room, whatever comes */
+    return false;
+  }
   if (text->length) memcpy(bytes, text->bytes, text->length);
   text->bytes = bytes;
   text->capacity = capacity;
-  text->failed = false;
   return true;
-}
-
-char *text_room(struct text *text, size_t size) {
-  if (text->failed || (size > text->capacity - text->length && !text_grow(text, size))) return NULL;
-  return text->bytes + text->length;
-}
-
-void text_bytes(struct text *text, const char *bytes, size_t length) {
-  char *to = length ? text_room(text, length) : NULL;
-  if (!to) return;
-  memcpy(to, bytes, length);
-  text->length += length;
 }
 
 static void text_escaped(struct text *text, char c) {
@@ -61,9 +50,7 @@ void text_json_number(struct text *text, double value) {
 void text_unsigned(struct text *text, uint64_t value) {
   char digits[20];
   size_t at = sizeof digits;
-  do {
-    digits[--at] = (char)('0' + value % 10);
-    value /= 10;
-  } while (value);
+  for (; value >= 10; value /= 10) digits[--at] = (char)('0' + value % 10);
+  digits[--at] = (char)('0' + value);
   text_bytes(text, digits + at, sizeof digits - at);
 }
