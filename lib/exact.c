@@ -1,5 +1,6 @@
 /* Exact scalar arithmetic; see exact.h for the invariants. */
 #include "exact.h"
+#include "limbs.h"
 
 static void break_(struct rnn_big *x) {
   x->words = 0;
@@ -70,11 +71,13 @@ bool rnn_limbs_magnitude(const int64_t *limb, size_t low, size_t limbs, size_t t
 }
 
 void rnn_big_set_limbs(struct rnn_big *x, const int64_t *limb, size_t n, int32_t exponent) {
-  bool negative = rnn_limbs_magnitude(limb, 0, n, n, x->w);
+  size_t low = rnn_limbs_low(limb, n), high = limb[n - 1] < 0 ? n : rnn_limbs_high(limb, n);
+  if (high < low) high = low; /* it is 0 */
+  bool negative = rnn_limbs_magnitude(limb, low, high - low, n, x->w);
   x->broken = false;
-  x->exponent = exponent;
+  x->exponent = exponent + 32 * (int32_t)low;
   x->sign = negative ? -1 : 1;
-  trim(x, (n + 1) / 2);
+  trim(x, (high - low + 1) / 2);
 }
 
 void rnn_big_copy(struct rnn_big *x, const struct rnn_big *y) {

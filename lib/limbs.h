@@ -18,10 +18,31 @@
  * come from limbs that a caller has filled. */
 #define RNN_TOP_MAX (INT64_C(1) << 31)
 
+/* The limbs in use are few: a sum spans far fewer exponents than doubles have. So zeros are passed over by eights. */
+RNN_INLINE bool rnn_limbs_all_zero(const int64_t *limb) {
+  return (limb[0] | limb[1] | limb[2] | limb[3] | limb[4] | limb[5] | limb[6] | limb[7]) == 0;
+}
+
+/* The first of n limbs that isn't 0; n if all are. */
+RNN_INLINE size_t rnn_limbs_low(const int64_t *limb, size_t n) {
+  size_t i = 0;
+  while (n - i >= 8 && rnn_limbs_all_zero(limb + i)) i += 8;
+  while (i < n && limb[i] == 0) i++;
+  return i;
+}
+
+/* One past the last of n limbs that isn't 0; 0 if all are. */
+RNN_INLINE size_t rnn_limbs_high(const int64_t *limb, size_t n) {
+  while (n >= 8 && rnn_limbs_all_zero(limb + n - 8)) n -= 8;
+  while (n > 0 && limb[n - 1] == 0) n--;
+  return n;
+}
+
 /* Makes n limbs canonical. Any content is taken: carries can't overflow but in the last limb, which wraps. */
 RNN_INLINE void rnn_limbs_settle(int64_t *limb, size_t n) {
   int64_t carry = 0;
-  for (size_t i = 0; i + 1 < n; i++) {
+  size_t high = rnn_limbs_high(limb, n);
+  for (size_t i = rnn_limbs_low(limb, high); i + 1 < n && (i < high || carry != 0); i++) {
     int64_t low = (limb[i] & INT64_C(0xFFFFFFFF)) + carry; /* |carry| <= 2^31 + 1 */
     carry = (limb[i] >> 32) + (low >> 32);
     limb[i] = low & INT64_C(0xFFFFFFFF);

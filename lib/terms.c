@@ -69,19 +69,15 @@ rnnloss_status rnnloss_terms_begin(void *memory, size_t size, const rnnloss_prob
   return RNNLOSS_OK;
 }
 
-/* Widens [low, high) to where limb, canonical, holds a number. */
-static void widen_range(rnnloss_terms *t, const int64_t *limb, size_t limbs) {
-  bool negative = limb[limbs - 1] < 0;
-  int64_t fill = negative ? UINT32_MAX : 0; /* what limbs above the number look like */
-  for (size_t i = 0; i < t->low; i++)
-    if (limb[i] != 0) {
-      t->low = i;
-      break;
-    }
-  /* -2^(32 i) has its magnitude's bit one limb above the last that differs from the fill. */
-  size_t more = negative, high = limbs;
-  while (high > 0 && high + more > t->high && (limb[high - 1] & UINT32_MAX) == fill) high--;
-  if (high + more > t->high) t->high = high + more < limbs ? high + more : limbs;
+/* Widens [t->low, t->high) to where limb, canonical and 0 but for [low, high), holds a number. */
+static void widen_range(rnnloss_terms *t, const int64_t *limb, size_t limbs, size_t low, size_t high) {
+  if (low < t->low) t->low = low;
+  if (limb[limbs - 1] < 0) {
+    /* Above the number all bits are set; -2^(32 i) has its magnitude's bit one limb above the last that differs. */
+    while (high > 0 && high >= t->high && (limb[high - 1] & UINT32_MAX) == UINT32_MAX) high--;
+    if (high < limbs) high++;
+  }
+  if (high > t->high) t->high = high;
 }
 
 /* Settles neurons [next, end), adds them up, and finds which limbs are in use. */
@@ -92,8 +88,9 @@ static rnnloss_status gather(rnnloss_terms *t, size_t end) {
     rnn_limbs_settle(limb, r->limbs);
     int64_t top = limb[r->limbs - 1];
     if (top >= RNN_TOP_MAX || top <= -RNN_TOP_MAX) return RNNLOSS_E_LIMIT;
-    widen_range(t, limb, r->limbs);
-    for (size_t i = 0; i < r->limbs; i++) /* at most 2^26 numbers below 2^32 */
+    size_t low = rnn_limbs_low(limb, r->limbs), high = rnn_limbs_high(limb, r->limbs);
+    widen_range(t, limb, r->limbs, low, high);
+    for (size_t i = low; i < high; i++) /* at most 2^26 numbers below 2^32 */
       t->q1_limb[i] += limb[i];
   }
   return RNNLOSS_OK;

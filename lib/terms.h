@@ -38,7 +38,8 @@ struct rnnloss_terms {
   uint64_t q2_word[2 * RNN_NEURON_WORDS + 2];
 
   struct rnn_big q1, d;
-  struct rnn_approx q1_near, root_d; /* Q1, sqrt(D) */
+  struct rnn_approx q1_near, root_d;     /* Q1, sqrt(D) */
+  struct rnn_approx near[RNNLOSS_TERMS]; /* the active terms, once their values are made */
 
   struct rnn_offset_plan plan;
   struct rnn_big t1, t2, t3, t4; /* for any step */

@@ -11,17 +11,16 @@ static void square_sum(struct rnn_big *out, const rnnloss_square *sum) {
   rnn_big_set_limbs(out, sum->limb, RNNLOSS_SQUARE_LIMBS, -RNN_SQUARE_ORIGIN);
 }
 
-/* Rounds lambda S/count, with S in t1. */
-static rnnloss_status mean_square(rnnloss_terms *t, double lambda, uint64_t count, double *out) {
-  struct rnn_approx near = rnn_approx_mul(rnn_approx_double(lambda), rnn_approx_big(&t->t1));
-  near = rnn_approx_div(near, rnn_approx_u64(count));
-  if (rnn_approx_round(&near, out)) return RNNLOSS_OK;
+/* Rounds lambda S/count, which is *near, with S in t1. */
+static rnnloss_status mean_square(rnnloss_terms *t, const struct rnn_approx *near, double lambda, uint64_t count,
+                                  double *out) {
+  if (rnn_approx_round(near, out)) return RNNLOSS_OK;
   rnn_big_set_double(&t->t4, lambda);
   rnn_big_mul(&t->t2, &t->t1, &t->t4);
   rnn_big_set(&t->t3, count);
   rnn_big_set(&t->t4, 0);
   struct rnn_surd v = {.p = &t->t2, .r = &t->t3, .x = &t->t4};
-  return rnn_finish(&v, rnn_approx_guess(&near), &t->scratch, out);
+  return rnn_finish(&v, rnn_approx_guess(near), &t->scratch, out);
 }
 
 static double nonfinite_value(const rnnloss_nonfinite *bad) {
@@ -38,23 +37,24 @@ static rnnloss_status mean_square_term(rnnloss_terms *t, int term) {
     return RNNLOSS_OK;
   }
   square_sum(&t->t1, sum);
-  rnnloss_status status = mean_square(t, 1.0, sum->count, &t->values.unweighted[term]);
-  return status != RNNLOSS_OK ? status : mean_square(t, lambda, sum->count, &t->values.term_loss[term]);
+  struct rnn_approx mean = rnn_approx_div(rnn_approx_big(&t->t1), rnn_approx_u64(sum->count));
+  t->near[term] = rnn_approx_mul(rnn_approx_double(lambda), mean);
+  rnnloss_status status = mean_square(t, &mean, 1.0, sum->count, &t->values.unweighted[term]);
+  if (status != RNNLOSS_OK) return status;
+  return mean_square(t, &t->near[term], lambda, sum->count, &t->values.term_loss[term]);
 }
 
 /* ---- fr_sd and fr_cv: lambda sqrt(D)/count, lambda sqrt(D)/Q1 ---- */
 
-/* Rounds lambda sqrt(D)/divisor, with the divisor in t1. */
-static rnnloss_status root_value(rnnloss_terms *t, double lambda, double *out) {
-  struct rnn_approx near = rnn_approx_mul(rnn_approx_double(lambda), t->root_d);
-  near = rnn_approx_div(near, rnn_approx_big(&t->t1));
-  if (rnn_approx_round(&near, out)) return RNNLOSS_OK;
+/* Rounds lambda sqrt(D)/divisor, which is *near, with the divisor in t1. */
+static rnnloss_status root_value(rnnloss_terms *t, const struct rnn_approx *near, double lambda, double *out) {
+  if (rnn_approx_round(near, out)) return RNNLOSS_OK;
   rnn_big_set_double(&t->t4, lambda);
   rnn_big_mul(&t->t2, &t->t4, &t->t4);
   rnn_big_mul(&t->t3, &t->t2, &t->d);
   rnn_big_mul(&t->t4, &t->t1, &t->t1);
   struct rnn_surd v = {.root = true, .sign = t->t1.sign, .r = &t->t4, .x = &t->t3};
-  return rnn_finish(&v, rnn_approx_guess(&near), &t->scratch, out);
+  return rnn_finish(&v, rnn_approx_guess(near), &t->scratch, out);
 }
 
 static rnnloss_status rate_term(rnnloss_terms *t, int term) {
@@ -70,26 +70,18 @@ static rnnloss_status rate_term(rnnloss_terms *t, int term) {
     t->values.negative_mean = t->q1.sign < 0;
     rnn_big_copy(&t->t1, &t->q1);
   }
-  rnnloss_status status = root_value(t, 1.0, &t->values.unweighted[term]);
-  return status != RNNLOSS_OK ? status : root_value(t, lambda, &t->values.term_loss[term]);
+  struct rnn_approx unweighted = rnn_approx_div(t->root_d, rnn_approx_big(&t->t1));
+  t->near[term] = rnn_approx_mul(rnn_approx_double(lambda), unweighted);
+  rnnloss_status status = root_value(t, &unweighted, 1.0, &t->values.unweighted[term]);
+  return status != RNNLOSS_OK ? status : root_value(t, &t->near[term], lambda, &t->values.term_loss[term]);
 }
 
 /* ---- The total ---- */
 
-static struct rnn_approx total_near(rnnloss_terms *t) {
+static struct rnn_approx total_near(const rnnloss_terms *t) {
   struct rnn_approx sum = {0};
   for (int k = 0; k < RNNLOSS_TERMS; k++) {
-    if (!is_active(t, k)) continue;
-    struct rnn_approx term = rnn_approx_double(t->problem.lambda[k]);
-    if (k < RNNLOSS_MEAN_SQUARES) {
-      square_sum(&t->t1, t->problem.square[k]);
-      term = rnn_approx_mul(term, rnn_approx_big(&t->t1));
-      term = rnn_approx_div(term, rnn_approx_u64(t->problem.square[k]->count));
-    } else {
-      term = rnn_approx_mul(term, t->root_d);
-      term = rnn_approx_div(term, k == RNNLOSS_FR_SD ? rnn_approx_u64(t->problem.rates->count) : t->q1_near);
-    }
-    sum = rnn_approx_add(sum, term);
+    if (is_active(t, k)) sum = rnn_approx_add(sum, t->near[k]);
   }
   return sum;
 }

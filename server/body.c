@@ -7,9 +7,10 @@
 
 #include "server.h"
 
-#define RAW_STEP ((size_t)6144) /* bytes: whole elements of any dtype, and whole groups of base64 */
-#define SPILL (RAW_STEP / 3 * 4)
-#define NUMBERS_STEP (SPILL / (NUMBER_TEXT_MAX + 2 * RANK_MAX + 1))
+#define RAW_STEP ((size_t)6144)                                  /* bytes of elements that become text at once */
+#define GROUP ((size_t)24)                                       /* bytes: whole elements of any dtype, and .. */
+#define GROUP_TEXT (GROUP / 3 * 4)                               /* .. whole groups of base64 */
+#define NUMBER_ROOM (NUMBER_TEXT_MAX + 3 * (size_t)RANK_MAX + 1) /* a number with its brackets and comma */
 
 void body_begin(struct body *body, const struct request *request) {
   *body = (struct body){.arena = request->arena, .request = request, .sized = true};
@@ -47,7 +48,6 @@ bool body_gradient(struct body *body, const struct gradient *gradient, enum piec
   struct piece *piece = add_piece(body, kind);
   if (!piece) return false;
   piece->gradient = gradient;
-  if (!body->spill && kind != PIECE_RAW && !(body->spill = arena_allocate(body->arena, SPILL))) return false;
   switch (kind) {
   case PIECE_RAW:
     body->length += bytes;
@@ -121,7 +121,7 @@ static char *put(char *to, char c, unsigned times) {
   return to + times;
 }
 
-/* How many of the inner axes begin (or, for the index after an element, end) at this index. */
+/* How many of the inner axes begin at this index. */
 static unsigned edges(const struct tensor *tensor, uint64_t index) {
   unsigned axes = 0;
   uint64_t stride = 1;
@@ -133,33 +133,50 @@ static unsigned edges(const struct tensor *tensor, uint64_t index) {
   return axes;
 }
 
-static size_t spill_numbers(struct body *body, const struct piece *piece) {
+/* Each number with what stands before it, and the brackets that end with the last one. Flat ones are one axis. */
+static size_t write_numbers(struct body *body, const struct piece *piece, char *out, size_t count) {
   const struct tensor *tensor = tensor_of(body, piece->gradient);
-  size_t element = rnnloss_dtype_size(piece->gradient->dtype);
-  bool nested = piece->kind == PIECE_NESTED;
-  unsigned char raw[NUMBERS_STEP * 8];
-  uint64_t index = body->position;
-  size_t count = make(body, piece->gradient, raw, NUMBERS_STEP * element) / element;
-  char *to = body->spill;
-  for (size_t i = 0; i < count; i++, index++) {
-    if (index) *to++ = ',';
-    to = put(to, '[', nested ? edges(tensor, index) : index == 0);
+  const struct tensor flat = {.rank = 1, .shape = {tensor->elements}};
+  const struct tensor *shape = piece->kind == PIECE_NESTED ? tensor : &flat;
+  const size_t element = rnnloss_dtype_size(piece->gradient->dtype);
+  const uint64_t row = shape->shape[shape->rank - 1];
+  unsigned char raw[RAW_STEP];
+  char *to = out;
+  uint64_t index = body->position, left = index % row ? row - index % row : 0; /* of the present row */
+  if (count > RAW_STEP / element) count = RAW_STEP / element;
+  count = make(body, piece->gradient, raw, count * element) / element;
+  for (size_t i = 0; i < count; i++, index++, left--) {
+    if (left == 0) {
+      const unsigned begin = edges(shape, index);
+      if (index) to = put(put(to, ']', begin), ',', 1);
+      to = put(to, '[', index ? begin : shape->rank);
+      left = row;
+    } else {
+      *to++ = ',';
+    }
     to += number_write(piece->gradient->dtype, raw + i * element, to);
-    to = put(to, ']', nested ? edges(tensor, index + 1) : index + 1 == tensor->elements);
   }
-  return (size_t)(to - body->spill);
+  if (index == tensor->elements) to = put(to, ']', shape->rank);
+  return (size_t)(to - out);
 }
 
-static size_t spill_base64(struct body *body, const struct piece *piece) {
+static size_t write_base64(struct body *body, const struct piece *piece, char *out, size_t size) {
   unsigned char raw[RAW_STEP];
-  return base64_encode(raw, make(body, piece->gradient, raw, RAW_STEP), body->spill);
+  return base64_encode(raw, make(body, piece->gradient, raw, size < RAW_STEP ? size : RAW_STEP), out);
+}
+
+/* The next elements in their form, as many as surely fit size bytes at out; 0: not even one may fit. */
+static size_t write_elements(struct body *body, const struct piece *piece, char *out, size_t size) {
+  size_t element = rnnloss_dtype_size(piece->gradient->dtype);
+  if (piece->kind == PIECE_RAW) return size < element ? 0 : make(body, piece->gradient, (unsigned char *)out, size);
+  if (piece->kind == PIECE_BASE64) return write_base64(body, piece, out, size / GROUP_TEXT * GROUP);
+  return size < NUMBER_ROOM ? 0 : write_numbers(body, piece, out, size / NUMBER_ROOM);
 }
 
 static size_t take_spill(struct body *body, char *out, size_t size) {
   size_t left = body->spill_length - body->spill_offset;
   if (left > size) left = size;
-  const char *from = body->carrying ? (const char *)body->carry : body->spill;
-  memcpy(out, from + body->spill_offset, left);
+  memcpy(out, body->spill + body->spill_offset, left);
   body->spill_offset += left;
   return left;
 }
@@ -172,20 +189,13 @@ static size_t read_bytes(struct body *body, const struct piece *piece, char *out
   return left;
 }
 
-/* Elements straight into out; where it ends within one, by way of the spill. */
-static size_t read_raw(struct body *body, const struct piece *piece, char *out, size_t size) {
-  size_t element = rnnloss_dtype_size(piece->gradient->dtype);
-  if (size >= element) return make(body, piece->gradient, (unsigned char *)out, size);
-  body->spill_length = make(body, piece->gradient, body->carry, element);
+/* Straight into out; where it ends within an element, by way of the spill. */
+static size_t read_elements(struct body *body, const struct piece *piece, char *out, size_t size) {
+  const size_t written = write_elements(body, piece, out, size);
+  if (written) return written;
+  body->spill_length = write_elements(body, piece, body->spill, sizeof body->spill);
   body->spill_offset = 0;
-  body->carrying = true;
   return 0;
-}
-
-static void spill(struct body *body, const struct piece *piece) {
-  body->spill_offset = 0;
-  body->carrying = false;
-  body->spill_length = piece->kind == PIECE_BASE64 ? spill_base64(body, piece) : spill_numbers(body, piece);
 }
 
 static bool at_end(const struct body *body, const struct piece *piece) {
@@ -204,10 +214,8 @@ size_t body_read(struct body *body, char *out, size_t size) {
       body->position = 0;
     } else if (piece->kind == PIECE_BYTES) {
       made += read_bytes(body, piece, out + made, size - made);
-    } else if (piece->kind == PIECE_RAW) {
-      made += read_raw(body, piece, out + made, size - made);
     } else {
-      spill(body, piece);
+      made += read_elements(body, piece, out + made, size - made);
     }
   }
   return made;

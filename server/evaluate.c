@@ -105,7 +105,7 @@ static enum step do_begin(struct request *request) {
   for (int k = 0; k < RNNLOSS_TERMS; k++) problem.lambda[k] = request->options.lambda[k];
   for (int k = 0; k < RNNLOSS_MEAN_SQUARES; k++) {
     if (!evaluation->begun[k]) continue;
-    rnnloss_square_settle(&evaluation->square[k], evaluation->bins);
+    if (evaluation->bins) rnnloss_square_settle(&evaluation->square[k], evaluation->bins);
     problem.square[k] = &evaluation->square[k];
   }
   void *memory = arena_allocate(request->arena, rnnloss_terms_size());

@@ -43,7 +43,7 @@ static bool is_lambda(int option) {
 }
 
 static bool takes_number(int option) {
-  return is_lambda(option) || option == option_find("contract");
+  return is_lambda(option) || option == OPTION_CONTRACT;
 }
 
 static bool wrong_kind(struct json_decoder *decoder) {
@@ -91,7 +91,7 @@ static void begin_option(struct json_decoder *decoder, int option) {
   decoder->option = option;
   decoder->word_length = 0;
   decoder->word[0] = '\0';
-  decoder->place = option == option_find("wrt") ? IN_WRT : IN_OPTION;
+  decoder->place = option == OPTION_WRT ? IN_WRT : IN_OPTION;
 }
 
 /* ---- the objects ---- */
@@ -100,13 +100,14 @@ static bool given_twice(struct json_decoder *decoder, const char *name, const ch
   return problem_set(decoder->request->problem, PROBLEM_DUPLICATE, pointer, "%s is given twice", name);
 }
 
-static bool unknown_member(struct json_decoder *decoder, const char *name) {
+static bool unknown_member(struct json_decoder *decoder, const char *text, size_t length) {
   static const char *const names[] = {"lambdas", "tensors",   "gradients", "gradient_dtype",
                                       "wrt",     "nonfinite", "contract",  NULL};
-  char hint[200], token[128], pointer[160];
-  if (option_find(name) >= 0 || strncmp(name, "lambda_", 7) == 0) {
+  char hint[200], name[64], token[128], pointer[160];
+  names_quote(text, length, name);
+  if (option_find(text, length) >= 0 || strncmp(name, "lambda_", 7) == 0) {
     snprintf(hint, sizeof hint, "; weights belong in the object \"lambdas\"");
-  } else if (tensor_find(name) >= 0) {
+  } else if (tensor_find(text, length) >= 0) {
     snprintf(hint, sizeof hint, "; tensors belong in the object \"tensors\"");
   } else {
     names_suggest(name, names, NULL, hint, sizeof hint);
@@ -116,40 +117,35 @@ static bool unknown_member(struct json_decoder *decoder, const char *name) {
                      hint);
 }
 
-static bool root_key(struct json_decoder *decoder, const char *name) {
+/* An object of the root, for which place comes: the first one of its name. */
+static bool root_object(struct json_decoder *decoder, bool *seen, enum place place, const char *pointer) {
+  if (*seen) return given_twice(decoder, pointer + 1, pointer);
+  *seen = true;
+  decoder->place = place;
+  return true;
+}
+
+static bool root_key(struct json_decoder *decoder, const char *text, size_t length) {
+  static const char *const objects[] = {"lambdas", "tensors", NULL};
   decoder->opening = true;
-  if (strcmp(name, "lambdas") == 0) {
-    if (decoder->seen_lambdas) return given_twice(decoder, name, "/lambdas");
-    decoder->seen_lambdas = true;
-    decoder->place = IN_LAMBDAS;
-    return true;
-  }
-  if (strcmp(name, "tensors") == 0) {
-    if (decoder->seen_tensors) return given_twice(decoder, name, "/tensors");
-    decoder->seen_tensors = true;
-    decoder->place = IN_TENSORS;
-    return true;
-  }
-  int option = option_find(name);
-  if (option < RNNLOSS_TERMS) return unknown_member(decoder, name);
+  const int object = names_find(text, length, objects);
+  if (object == 0) return root_object(decoder, &decoder->seen_lambdas, IN_LAMBDAS, "/lambdas");
+  if (object == 1) return root_object(decoder, &decoder->seen_tensors, IN_TENSORS, "/tensors");
+  int option = option_find(text, length);
+  if (option < RNNLOSS_TERMS) return unknown_member(decoder, text, length);
   begin_option(decoder, option);
   return true;
 }
 
 static bool on_root(struct json_decoder *decoder, enum json_event event, const char *text, size_t length) {
-  char name[64];
-  if (event == JSON_OBJECT_END) {
-    decoder->place = AT_END;
-    return true;
-  }
-  return root_key(decoder, names_quote(text, length, name));
+  if (event != JSON_OBJECT_END) return root_key(decoder, text, length);
+  decoder->place = AT_END;
+  return true;
 }
 
 static bool lambda_key(struct json_decoder *decoder, const char *text, size_t length) {
-  char name[64];
-  names_quote(text, length, name);
-  int option = option_find(name);
-  if (option < 0 || !is_lambda(option)) return option_unknown(decoder->request, name, "/lambdas/");
+  int option = option_find(text, length);
+  if (option < 0 || !is_lambda(option)) return option_unknown(decoder->request, text, length, "/lambdas/");
   begin_option(decoder, option);
   return true;
 }
@@ -166,7 +162,6 @@ static bool on_lambdas(struct json_decoder *decoder, enum json_event event, cons
 }
 
 static bool on_tensors(struct json_decoder *decoder, enum json_event event, const char *text, size_t length) {
-  char name[64];
   if (decoder->opening) {
     decoder->opening = false;
     return event == JSON_OBJECT_BEGIN || invalid(decoder, "/tensors", "tensors must be an object");
@@ -175,7 +170,7 @@ static bool on_tensors(struct json_decoder *decoder, enum json_event event, cons
     decoder->place = IN_ROOT;
     return true;
   }
-  int t = tensor_find(names_quote(text, length, name));
+  int t = tensor_find(text, length);
   if (t < 0) return tensor_unknown(decoder->request, text, length);
   json_tensor_begin(&decoder->tensor, decoder->request, (rnnloss_tensor)t);
   decoder->place = IN_TENSOR;
@@ -212,6 +207,11 @@ static bool on_event(void *context, enum json_event event, const char *text, siz
   }
 }
 
+static const char *on_run(void *context, const char *at, const char *end) {
+  struct json_decoder *decoder = context;
+  return decoder->place == IN_TENSOR ? json_tensor_run(&decoder->tensor, at, end) : at;
+}
+
 /* ---- the decoder ---- */
 
 static void *decode_begin(struct request *request) {
@@ -225,6 +225,7 @@ static void *decode_begin(struct request *request) {
   decoder->opening = decoder->seen_lambdas = decoder->seen_tensors = false;
   decoder->word_length = 0;
   json_begin(&decoder->parser, on_event, decoder);
+  decoder->parser.run = on_run;
   return decoder;
 }
 

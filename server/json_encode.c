@@ -9,16 +9,21 @@ struct encoder {
   struct text text; /* laid out, but not handed to the body yet */
 };
 
+/* What follows is laid out behind it, in the same memory. */
 static bool hand_on(struct encoder *encoder) {
   struct text *text = &encoder->text;
-  bool ok = !text->failed && body_bytes(encoder->body, text->bytes, text->length);
-  *text = (struct text){.arena = text->arena};
-  return ok;
+  if (text->failed || !body_bytes(encoder->body, text->bytes, text->length)) return false;
+  text->bytes += text->length;
+  text->capacity -= text->length;
+  text->length = 0;
+  return true;
 }
 
+/* Of a member; names of the tables need no escapes. */
 static void key(struct encoder *encoder, const char *name) {
-  text_json_string(&encoder->text, name);
-  text_string(&encoder->text, ":");
+  text_string(&encoder->text, "\"");
+  text_string(&encoder->text, name);
+  text_string(&encoder->text, "\":");
 }
 
 static bool gradient_object(struct encoder *encoder, const struct gradient *gradient, const struct tensor *tensor) {
@@ -59,20 +64,18 @@ static bool gradients(struct encoder *encoder, int term) {
   return true;
 }
 
-static void number_member(struct encoder *encoder, const char *name, double value) {
-  key(encoder, name);
+/* opening: what stands before the number, its key included */
+static void number(struct encoder *encoder, const char *opening, double value) {
+  text_string(&encoder->text, opening);
   text_json_number(&encoder->text, value);
 }
 
 static bool term(struct encoder *encoder, rnnloss_term k) {
   const struct result *result = encoder->result;
   key(encoder, rnnloss_term_describe(k)->name);
-  text_string(&encoder->text, "{");
-  number_member(encoder, "lambda", result->request->options.lambda[k]);
-  text_string(&encoder->text, ",");
-  number_member(encoder, "loss", result->values->term_loss[k]);
-  text_string(&encoder->text, ",");
-  number_member(encoder, "unweighted", result->values->unweighted[k]);
+  number(encoder, "{\"lambda\":", result->request->options.lambda[k]);
+  number(encoder, ",\"loss\":", result->values->term_loss[k]);
+  number(encoder, ",\"unweighted\":", result->values->unweighted[k]);
   if (result->request->options.gradients == GRADIENTS_PER_TERM && !gradients(encoder, (int)k)) return false;
   text_string(&encoder->text, "}");
   return true;
@@ -91,11 +94,9 @@ static bool terms(struct encoder *encoder) {
   return true;
 }
 
-static void names(struct encoder *encoder, const char *member, unsigned mask, unsigned count, bool tensors) {
+static void names(struct encoder *encoder, const char *opening, unsigned mask, unsigned count, bool tensors) {
   const char *separator = "";
-  text_string(&encoder->text, ",");
-  key(encoder, member);
-  text_string(&encoder->text, "[");
+  text_string(&encoder->text, opening);
   for (unsigned i = 0; i < count; i++) {
     if (!(mask & 1u << i)) continue;
     text_string(&encoder->text, separator);
@@ -107,11 +108,10 @@ static void names(struct encoder *encoder, const char *member, unsigned mask, un
 
 bool json_encode(const struct result *result, struct body *body) {
   struct encoder encoder = {.result = result, .body = body, .text = {.arena = body->arena}};
-  text_string(&encoder.text, "{");
-  number_member(&encoder, "loss", result->values->loss);
+  number(&encoder, "{\"loss\":", result->values->loss);
   if (!terms(&encoder)) return false;
-  names(&encoder, "unused", result->unused, RNNLOSS_TENSORS, true);
-  names(&encoder, "warnings", result->warnings, WARNINGS, false);
+  names(&encoder, ",\"unused\":[", result->unused, RNNLOSS_TENSORS, true);
+  names(&encoder, ",\"warnings\":[", result->warnings, WARNINGS, false);
   text_string(&encoder.text, ",\"contract\":");
   text_unsigned(&encoder.text, RNNLOSS_CONTRACT);
   if (result->has_gradients && !gradients(&encoder, -1)) return false;

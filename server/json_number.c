@@ -73,8 +73,8 @@ static inline const char *skip_many_digits(const char *at, const char *end) {
   return skip_digits(at, end);
 }
 
-/* The end of the number at at, if it is valid and something of the piece follows it; else NULL. */
-static const char *number_end(const char *at, const char *end) {
+const char *json_number_scan(const char *at, const char *end) {
+  const char *const number = at;
   at += *at == '-';
   const char *digits = at;
   at = skip_digits(at, end);
@@ -90,7 +90,7 @@ static const char *number_end(const char *at, const char *end) {
     at = skip_digits(digits, end);
     if (at == digits) return NULL;
   }
-  return at < end ? at : NULL;
+  return at < end && at - number <= JSON_TOKEN_MAX ? at : NULL;
 }
 
 static void number_finish(struct json_parser *parser) {
@@ -122,9 +122,16 @@ const char *json_number(struct json_parser *parser, const char *at, const char *
 
 const char *json_numbers(struct json_parser *parser, const char *at, const char *end) {
   const bool in_array = parser->depth && parser->containers[parser->depth - 1] == '[';
+  if (in_array && parser->run && !parser->muted) {
+    const char *const next = parser->run(parser->context, at, end);
+    if (next > at) {
+      json_after_value(parser);
+      return next;
+    }
+  }
   for (;;) {
-    const char *next = number_end(at, end);
-    if (!next || next - at > JSON_TOKEN_MAX) {
+    const char *next = json_number_scan(at, end);
+    if (!next) {
       parser->state = STATE_NUMBER;
       parser->phase = NUMBER_START;
       parser->token_length = 0;

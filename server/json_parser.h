@@ -1,4 +1,5 @@
-/* json_parser.h - what the parser's files share: json_parser.c (structure), json_number.c, json_string.c
+/* json_parser.h - what the parser's files share: json_parser.c (structure), json_number.c, json_string.c; and
+ * json_tensor.c
  *
  * A state machine over bytes. Each state has one function, which takes what it can of the piece from at
  * to end (never empty) and returns where it stopped. Tokens have a fast way, for those that lie wholly in
@@ -48,6 +49,9 @@ static inline bool json_is_digit(char c) {
 static inline bool json_is_space(char c) {
   return c == ' ' || c == '\n' || c == '\r' || c == '\t';
 }
+
+/* The end of the number at at, if it is valid, not too long, and something of the piece follows it; else NULL. */
+const char *json_number_scan(const char *at, const char *end);
 
 /* A number begins at at. Takes those that follow it in the same array, too: the hot path. */
 const char *json_numbers(struct json_parser *parser, const char *at, const char *end);

@@ -42,12 +42,17 @@ static const char *string_close(struct json_parser *parser, const char *text, si
 
 /* Where ASCII text without quotation marks, backslashes and control characters ends. */
 static const char *skip_plain(const char *at, const char *end) {
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
   const uint64_t ones = UINT64_MAX / 255, highs = ones << 7;
-  for (uint64_t word; end - at >= 8; at += 8) { /* eight bytes at once: each test sets a byte's highest bit */
+  for (uint64_t word; end - at >= 8; at += 8) {
+    /* Eight bytes at once: each test sets the highest bit of the first byte that it finds (and of some behind it). */
     memcpy(&word, at, 8);
     const uint64_t quote = word ^ (ones * '"'), slash = word ^ (ones * '\\');
-    if ((word | ((word - ones * 0x20) & ~word) | ((quote - ones) & ~quote) | ((slash - ones) & ~slash)) & highs) break;
+    const uint64_t found =
+        (word | ((word - ones * 0x20) & ~word) | ((quote - ones) & ~quote) | ((slash - ones) & ~slash)) & highs;
+    if (found) return at + __builtin_ctzll(found) / 8;
   }
+#endif
   while (at < end && (unsigned char)*at >= 0x20 && (unsigned char)*at < 0x80 && *at != '"' && *at != '\\') at++;
   return at;
 }

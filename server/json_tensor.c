@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "server.h"
+#include "json_parser.h"
 
 enum { MEMBER_DTYPE, MEMBER_SHAPE, MEMBER_DATA, MEMBER_BASE64 };
 static const char *const member_names[] = {"dtype", "shape", "data", "data_base64", NULL};
@@ -22,7 +22,6 @@ void json_tensor_begin(struct json_tensor *reader, struct request *request, rnnl
   reader->rank = 0;
   reader->base64 = (struct base64_decoder){0};
   reader->word_length = reader->staged = reader->staged_numbers = 0;
-  reader->numbers = 0;
 }
 
 static struct tensor *tensor_of(const struct json_tensor *reader) {
@@ -71,7 +70,6 @@ static bool number(struct json_tensor *reader, const char *text, size_t length) 
     memcpy(out + sizeof value, &side, 1);
     reader->staged += 9;
   }
-  reader->numbers++;
   return ++reader->staged_numbers < JSON_STAGE || flush(reader);
 }
 
@@ -86,7 +84,6 @@ static bool nonfinite(struct json_tensor *reader) {
     rnnloss_store(tensor->loose ? RNNLOSS_F64 : tensor->dtype, values[i], out);
     out[8] = tensor->loose ? 0 : out[8];
     reader->staged += tensor_element_size(tensor);
-    reader->numbers++;
     return ++reader->staged_numbers < JSON_STAGE || flush(reader);
   }
   return invalid(reader, PROBLEM_INVALID_DATA, data_member(reader),
@@ -106,6 +103,60 @@ static void add_word(struct json_tensor *reader, const char *text, size_t length
   if (length > room) length = room;
   memcpy(reader->word + reader->word_length, text, length);
   reader->word_length += length;
+}
+
+/* ---- numbers, straight from the text ---- */
+
+static const char *skip_space(const char *at, const char *end) {
+  while (at < end && json_is_space(*at)) at++;
+  return at;
+}
+
+/* From behind a number to what is to be the next one: of its row, or the first one of the next row. NULL: it ends
+ * there. */
+static const char *next_number(const char *at, const char *end, bool *in_next_row) {
+  at = skip_space(at, end);
+  *in_next_row = at < end && *at == ']';
+  if (*in_next_row) at = skip_space(at + 1, end);
+  if (at == end || *at != ',') return NULL;
+  at = skip_space(at + 1, end);
+  if (*in_next_row) {
+    if (at == end || *at != '[') return NULL;
+    at = skip_space(at + 1, end);
+  }
+  return at < end ? at : NULL;
+}
+
+/* A number to out; returns its end. NULL: not a plain one, or cut by the piece's end, or beyond the dtype. */
+static const char *take_number(rnnloss_dtype dtype, const char *at, const char *end, unsigned char *out) {
+  const char *next = dtype == RNNLOSS_F64 ? number_read_short(at, end, out) : NULL;
+  if (next) return next;
+  next = json_number_scan(at, end);
+  return next && number_read(dtype, at, (size_t)(next - at), out) ? next : NULL;
+}
+
+/* Counts a number if it may stand there; else nothing has changed. */
+static bool count_number(struct json_nest *nest, bool in_next_row) {
+  if (in_next_row && (nest->depth < 2 || json_nest_close(nest) || json_nest_open(nest))) return false;
+  return !json_nest_number(nest);
+}
+
+/* The number that fills the stage comes as an event: that may fail. */
+const char *json_tensor_run(struct json_tensor *reader, const char *at, const char *end) {
+  const struct tensor *tensor = tensor_of(reader);
+  const size_t size = rnnloss_dtype_size(tensor->dtype);
+  const char *taken = at;
+  bool in_next_row = false;
+  if ((reader->object && reader->member != MEMBER_DATA) || tensor->loose) return at;
+  while (at && reader->staged_numbers + 1 < JSON_STAGE) {
+    const char *next = take_number(tensor->dtype, at, end, reader->stage + reader->staged);
+    if (!next || !count_number(&reader->nest, in_next_row)) break;
+    reader->staged += size;
+    reader->staged_numbers++;
+    taken = next;
+    at = next_number(next, end, &in_next_row);
+  }
+  return taken;
 }
 
 /* ---- the ends of data ---- */
@@ -201,16 +252,17 @@ static bool dtype_event(struct json_tensor *reader, enum json_event event, const
 
 static bool key(struct json_tensor *reader, const char *text, size_t length) {
   char name[64], hint[160], detail[300], token[128], member[130];
-  names_quote(text, length, name);
-  snprintf(member, sizeof member, "/%s", problem_token(name, token));
-  for (int i = 0; member_names[i]; i++) {
-    if (strcmp(name, member_names[i]) != 0) continue;
-    if (reader->members & 1u << i) return invalid(reader, PROBLEM_DUPLICATE, member, "the member is given twice");
-    reader->members |= 1u << i;
-    reader->member = i;
+  const int found = names_find(text, length, member_names);
+  const unsigned bit = found < 0 ? 0 : 1u << found;
+  if (bit & ~reader->members) {
+    reader->members |= bit;
+    reader->member = found;
     reader->fresh = true;
     return true;
   }
+  names_quote(text, length, name);
+  snprintf(member, sizeof member, "/%s", problem_token(name, token));
+  if (found >= 0) return invalid(reader, PROBLEM_DUPLICATE, member, "the member is given twice");
   names_suggest(name, member_names, NULL, hint, sizeof hint);
   snprintf(detail, sizeof detail, "unknown member \"%s\"%s", name, hint);
   return invalid(reader, PROBLEM_INVALID_REQUEST, member, detail);

@@ -21,8 +21,9 @@ struct loss {
 
 static bool query_option(void *context, const char *name, const char *value) {
   struct request *request = context;
-  int option = option_find(name);
-  if (option < 0) return option_unknown(request, name, "/");
+  const size_t length = strlen(name);
+  int option = option_find(name, length);
+  if (option < 0) return option_unknown(request, name, length, "/");
   return option_set(request, SOURCE_QUERY, option, value);
 }
 

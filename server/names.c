@@ -89,6 +89,13 @@ void names_choices(const char *name, const char *const *names, const char *const
   suggest(synonym_of(name, synonyms), names, out, size);
 }
 
+int names_find(const char *name, size_t length, const char *const *names) {
+  for (int i = 0; length && names[i]; i++) {
+    if (*names[i] == *name && strlen(names[i]) == length && memcmp(name, names[i], length) == 0) return i;
+  }
+  return -1;
+}
+
 const char *names_quote(const char *name, size_t length, char out[64]) {
   const char *const end = name + length;
   size_t used = 0;

@@ -7,6 +7,7 @@
  */
 #include "number_text.h"
 
+#include <cfloat>
 #include <charconv>
 #include <cmath>
 #include <cstdint>
@@ -30,6 +31,9 @@ struct powers_of_five {
   }
 };
 constexpr powers_of_five pow5;
+
+constexpr double powers_of_ten[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,  1e9,
+                                    1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19}; /* all exact */
 
 bool is_digit(char c) {
   return c >= '0' && c <= '9';
@@ -162,7 +166,11 @@ size_t add_fraction(char *out, char *end) {
 template <typename T> size_t write(T value, char *out) {
   constexpr T whole = T(std::uint64_t(1) << std::numeric_limits<T>::digits); /* below it, no digit is idle */
   char *const last = out + (NUMBER_TEXT_MAX - 3); /* leaves room for a sign before it and the fraction behind */
-  if (std::fabs(value) < whole) return add_fraction(out, std::to_chars(out, last, value).ptr);
+  if (std::fabs(value) < whole) {
+    char *const end = std::to_chars(out, last, value).ptr;
+    if (static_cast<T>(static_cast<std::int64_t>(value)) != value) return static_cast<size_t>(end - out);
+    return add_fraction(out, end);
+  }
   return add_fraction(out, std::to_chars(out, last, value, std::chars_format::scientific).ptr);
 }
 
@@ -212,6 +220,24 @@ size_t write_nonfinite(double value, char *out) {
   return length;
 }
 
+/* Are these eight digits? */
+bool eight_digits(const char *at) {
+  const std::uint64_t ones = UINT64_MAX / 255, highs = ones * 0xF0;
+  std::uint64_t word;
+  std::memcpy(&word, at, sizeof word);
+  return (word & highs) == ones * '0' && ((word + ones * 6) & highs) == ones * '0';
+}
+
+/* Goes on with an integer, past its digits. */
+const char *read_digits(const char *at, const char *end, std::uint64_t *w) {
+  for (; at < end; at++) {
+    const unsigned digit = static_cast<unsigned>(static_cast<unsigned char>(*at)) - '0';
+    if (digit > 9) break;
+    *w = 10 * *w + digit;
+  }
+  return at;
+}
+
 } // namespace
 
 bool number_round(rnnloss_dtype dtype, double value, signed char side, void *out) {
@@ -248,6 +274,31 @@ bool number_read(rnnloss_dtype dtype, const char *text, size_t length, void *out
   }
   return number_round(dtype, value, may_be_border(value) ? side_of(text, length, value) : static_cast<signed char>(0),
                       out);
+}
+
+/* Of a decimal w/10^q without exponent both w and 10^q are doubles if w <= 2^53 and q <= 22, so that the one division
+ * rounds correctly (Clinger). Up to 19 digits w can't overflow. */
+const char *number_read_short(const char *text, const char *end, void *out) {
+  if (FLT_EVAL_METHOD != 0) return nullptr; /* a division that might round twice */
+  const char *at = text + (*text == '-'), *const first = at;
+  std::uint64_t w = 0;
+  if (end - at > 20) {
+    end = at + 20;                             /* 19 digits and a point */
+    if (eight_digits(at + 11)) return nullptr; /* most likely more of them than w has room for */
+  }
+  at = read_digits(at, end, &w);
+  if (at == first || (*first == '0' && at > first + 1)) return nullptr;
+  size_t q = 0;
+  if (at < end && *at == '.') {
+    const char *const fraction = at + 1;
+    at = read_digits(fraction, end, &w);
+    q = static_cast<size_t>(at - fraction);
+    if (q == 0) return nullptr;
+  }
+  if (at == end || *at == 'e' || *at == 'E' || w > std::uint64_t(1) << 53) return nullptr;
+  const double magnitude = static_cast<double>(w) / powers_of_ten[q], value = *text == '-' ? -magnitude : magnitude;
+  std::memcpy(out, &value, sizeof value);
+  return at;
 }
 
 size_t number_write(rnnloss_dtype dtype, const void *element, char out[NUMBER_TEXT_MAX]) {

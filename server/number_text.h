@@ -21,6 +21,10 @@ extern "C" {
  * False if it rounds beyond the largest finite value; *out is then an infinity. */
 bool number_read(rnnloss_dtype dtype, const char *text, size_t length, void *out);
 
+/* The same to F64, of text that isn't known to be a number: returns its end if it is one by JSON's grammar, short, and
+ * followed by something before end; else NULL, and out holds anything. */
+const char *number_read_short(const char *text, const char *end, void *out);
+
 /* A decimal as the nearest double, and where the decimal itself lies: side -1 below it, 0 it is
  * exact, +1 above. (For numbers whose dtype isn't known yet.) False beyond the doubles. */
 bool number_read_side(const char *text, size_t length, double *value, signed char *side);

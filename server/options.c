@@ -13,27 +13,26 @@ static const struct option {
   const char *pointer;
   option_parser *parse;
 } table[] = {
-    {"/lambdas/lambda_mse", parse_lambda},     {"/lambdas/lambda_in", parse_lambda},
-    {"/lambdas/lambda_hid", parse_lambda},     {"/lambdas/lambda_out", parse_lambda},
-    {"/lambdas/lambda_fr", parse_lambda},      {"/lambdas/lambda_fr_sd", parse_lambda},
-    {"/lambdas/lambda_fr_cv", parse_lambda},   {"/gradients", parse_gradients},
-    {"/gradient_dtype", parse_gradient_dtype}, {"/wrt", parse_wrt},
-    {"/nonfinite", parse_nonfinite},           {"/contract", parse_contract},
+    {"/lambdas/lambda_mse", parse_lambda},
+    {"/lambdas/lambda_in", parse_lambda},
+    {"/lambdas/lambda_hid", parse_lambda},
+    {"/lambdas/lambda_out", parse_lambda},
+    {"/lambdas/lambda_fr", parse_lambda},
+    {"/lambdas/lambda_fr_sd", parse_lambda},
+    {"/lambdas/lambda_fr_cv", parse_lambda},
+    [OPTION_GRADIENTS] = {"/gradients", parse_gradients},
+    [OPTION_GRADIENT_DTYPE] = {"/gradient_dtype", parse_gradient_dtype},
+    [OPTION_WRT] = {"/wrt", parse_wrt},
+    [OPTION_NONFINITE] = {"/nonfinite", parse_nonfinite},
+    [OPTION_CONTRACT] = {"/contract", parse_contract},
 };
 
 const char *const option_names[] = {"lambda_mse",   "lambda_in",    "lambda_hid", "lambda_out",     "lambda_fr",
                                     "lambda_fr_sd", "lambda_fr_cv", "gradients",  "gradient_dtype", "wrt",
                                     "nonfinite",    "contract",     NULL};
 
-static int find(const char *name, const char *const *names) {
-  for (int i = 0; names[i]; i++) {
-    if (strcmp(name, names[i]) == 0) return i;
-  }
-  return -1;
-}
-
-int option_find(const char *name) {
-  return find(name, option_names);
+int option_find(const char *name, size_t length) {
+  return names_find(name, length, option_names);
 }
 
 const char *option_pointer(int option) {
@@ -58,12 +57,13 @@ bool option_set(struct request *request, enum source source, int option, const c
   return option_given(request, source, option) && table[option].parse(request, option, text);
 }
 
-bool option_unknown(struct request *request, const char *name, const char *parent) {
+bool option_unknown(struct request *request, const char *given, size_t length, const char *parent) {
   static const char *const synonyms[] = {"mse",        "lambda_mse",   "in",         "lambda_in",    "hid",
                                          "lambda_hid", "out",          "lambda_out", "fr",           "lambda_fr",
                                          "fr_sd",      "lambda_fr_sd", "fr_cv",      "lambda_fr_cv", NULL};
+  char hint[300], name[64], token[128], pointer[160];
+  names_quote(given, length, name);
   bool lambda = strcmp(parent, "/lambdas/") == 0 || strncmp(name, "lambda", 6) == 0;
-  char hint[300], quoted[64], token[128], pointer[160];
   if (lambda) {
     const char *keys[RNNLOSS_TERMS + 1];
     memcpy(keys, option_names, sizeof keys);
@@ -72,35 +72,39 @@ bool option_unknown(struct request *request, const char *name, const char *paren
   } else {
     names_suggest(name, option_names, NULL, hint, sizeof hint);
   }
-  names_quote(name, strlen(name), quoted);
-  snprintf(pointer, sizeof pointer, "%s%s", lambda ? "/lambdas/" : parent, problem_token(quoted, token));
+  snprintf(pointer, sizeof pointer, "%s%s", lambda ? "/lambdas/" : parent, problem_token(name, token));
   return problem_set(request->problem, lambda ? PROBLEM_UNKNOWN_LAMBDA : PROBLEM_INVALID_REQUEST, pointer,
-                     "unknown %s \"%s\"%s", lambda ? "weight" : "option", quoted, hint);
+                     "unknown %s \"%s\"%s", lambda ? "weight" : "option", name, hint);
+}
+
+/* "lambda_fr must " before text after */
+static bool invalid_lambda(struct request *request, int option, const char *before, const char *text,
+                           const char *after) {
+  char quoted[64];
+  names_quote(text, strlen(text), quoted);
+  return problem_set(request->problem, PROBLEM_INVALID_LAMBDA, option_pointer(option), "%s must %s%s%s",
+                     option_names[option], before, quoted, after);
 }
 
 static bool parse_lambda(struct request *request, int option, const char *text) {
-  const char *name = option_names[option], *pointer = option_pointer(option);
-  char quoted[64];
-  names_quote(text, strlen(text), quoted);
+  struct options *options = &request->options;
+  const size_t length = strlen(text);
   double value = 0;
-  if (!json_is_number(text, strlen(text))) {
-    return problem_set(request->problem, PROBLEM_INVALID_LAMBDA, pointer, "%s must be a number, not \"%s\"", name,
-                       quoted);
+  if (number_read_short(text, text + length + 1, &value) != text + length) {
+    if (!json_is_number(text, length)) return invalid_lambda(request, option, "be a number, not \"", text, "\"");
+    if (!number_read(RNNLOSS_F64, text, length, &value))
+      return invalid_lambda(request, option, "be finite: ", text, " is beyond the largest double");
   }
-  if (!number_read(RNNLOSS_F64, text, strlen(text), &value)) {
-    return problem_set(request->problem, PROBLEM_INVALID_LAMBDA, pointer,
-                       "%s must be finite: %s is beyond the largest double", name, quoted);
-  }
-  if (value < 0) {
-    return problem_set(request->problem, PROBLEM_INVALID_LAMBDA, pointer, "%s must not be negative: %s", name, quoted);
-  }
-  request->options.lambda[option] = fabs(value); /* -0 is 0 */
+  if (value < 0) return invalid_lambda(request, option, "not be negative: ", text, "");
+  options->lambda[option] = fabs(value); /* -0 is 0 */
+  if (value > 0) options->active |= 1u << option;
+  if (value > 0) options->used |= rnnloss_term_describe((rnnloss_term)option)->tensors;
   return true;
 }
 
 /* Index of text in names; -1 with a problem that lists them. */
 static int parse_choice(struct request *request, int option, const char *text, const char *const *names) {
-  int choice = find(text, names);
+  int choice = names_find(text, strlen(text), names);
   if (choice >= 0) return choice;
   char hint[300], quoted[64];
   names_quote(text, strlen(text), quoted);
@@ -149,8 +153,8 @@ static bool parse_contract(struct request *request, int option, const char *text
 
 bool option_wrt(struct request *request, const char *name) {
   char quoted[64];
-  const char *pointer = option_pointer(option_find("wrt"));
-  int t = tensor_find(name);
+  const char *pointer = option_pointer(OPTION_WRT);
+  int t = tensor_find(name, strlen(name));
   if (t < 0) {
     names_quote(name, strlen(name), quoted);
     return problem_set(request->problem, PROBLEM_INVALID_REQUEST, pointer, "wrt names an unknown tensor \"%s\"",

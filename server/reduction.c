@@ -3,6 +3,8 @@
  * A tensor is either kept (its gradient, or something still unknown, needs its data) and reduced from
  * the store, or it passes by and only its sums remain. pred and target are reduced in pairs.
  */
+#include <string.h>
+
 #include "server.h"
 
 #define BINS_WORTH 1024 /* elements below which sums are quicker without bins */
@@ -44,8 +46,8 @@ bool evaluate_prepare(struct request *request) {
   if (request->evaluation) return true;
   struct evaluation *evaluation = arena_allocate(request->arena, sizeof *evaluation);
   if (!evaluation) return problem_out_of_memory(request->problem);
-  __builtin_memset(evaluation, 0, sizeof *evaluation);
-  evaluation->settled.arena = request->arena;
+  memset(evaluation, 0, offsetof(struct evaluation, square));
+  evaluation->settled = (struct store){.arena = request->arena};
   request->evaluation = evaluation;
   return true;
 }

@@ -21,15 +21,11 @@ unsigned request_present(const struct request *request) {
 }
 
 bool request_active(const struct request *request, rnnloss_term k) {
-  return request->options.lambda[k] > 0;
+  return (request->options.active >> k & 1) != 0;
 }
 
 unsigned request_used(const struct request *request) {
-  unsigned used = 0;
-  for (int k = 0; k < RNNLOSS_TERMS; k++) {
-    if (request_active(request, (rnnloss_term)k)) used |= rnnloss_term_describe((rnnloss_term)k)->tensors;
-  }
-  return used;
+  return request->options.used;
 }
 
 unsigned request_wrt(const struct request *request) {
@@ -40,6 +36,7 @@ unsigned request_wrt(const struct request *request) {
 
 static bool check_missing(struct request *request) {
   unsigned present = request_present(request);
+  if (!(request_used(request) & ~present)) return true;
   for (int k = 0; k < RNNLOSS_TERMS; k++) {
     const rnnloss_term_info *info = rnnloss_term_describe((rnnloss_term)k);
     unsigned missing = info->tensors & ~present;

@@ -2,86 +2,68 @@
  *
  * Laid out by element size, the largest first, so that each tensor is aligned to its elements.
  */
-#include <stdio.h>
 #include <string.h>
 
 #include "server.h"
 
 struct entry {
-  const char *name;
-  rnnloss_dtype dtype;
+  const char *scalar;              /* its name; NULL: a gradient */
+  int term;                        /* -1: of the total */
+  double value;                    /* of a scalar */
   const struct gradient *gradient; /* NULL: a scalar */
-  const double *value;
 };
 
 #define ENTRIES_MAX (1 + 2 * RNNLOSS_TERMS + RNNLOSS_TENSORS * (1 + RNNLOSS_TERMS))
 
+/* The scalars come first: they are doubles, and no element is larger. */
 struct layout {
   const struct result *result;
-  struct arena *arena;
+  size_t scalars, count;
   struct entry entries[ENTRIES_MAX];
-  size_t count;
-  bool failed;
 };
 
-static void add(struct layout *layout, const double *value, const struct gradient *gradient, const char *prefix,
-                const char *middle, const char *suffix) {
-  struct text name = {.arena = layout->arena};
-  text_string(&name, prefix);
-  text_string(&name, middle);
-  text_string(&name, suffix);
-  text_bytes(&name, "", 1);
-  layout->failed |= name.failed;
-  rnnloss_dtype dtype = gradient ? gradient->dtype : RNNLOSS_F64;
-  layout->entries[layout->count++] =
-      (struct entry){.name = name.bytes, .dtype = dtype, .gradient = gradient, .value = value};
+static void add_scalar(struct layout *layout, const char *name, int term, double value) {
+  layout->entries[layout->count++] = (struct entry){.scalar = name, .term = term, .value = value};
+}
+
+static void add_gradients(struct layout *layout, size_t size) {
+  const struct result *result = layout->result;
+  for (size_t i = 0; i < result->gradient_count; i++) {
+    const struct gradient *gradient = &result->gradients[i];
+    if (rnnloss_dtype_size(gradient->dtype) != size) continue;
+    layout->entries[layout->count++] = (struct entry){.term = gradient->term, .gradient = gradient};
+  }
 }
 
 static void list_entries(struct layout *layout) {
-  const struct result *result = layout->result;
-  const rnnloss_values *values = result->values;
-  add(layout, &values->loss, NULL, "loss", "", "");
+  const rnnloss_values *values = layout->result->values;
+  add_scalar(layout, "loss", -1, values->loss);
   for (int k = 0; k < RNNLOSS_TERMS; k++) {
-    const char *name = rnnloss_term_describe((rnnloss_term)k)->name;
     if (!(values->active & 1u << k)) continue;
-    add(layout, &values->term_loss[k], NULL, "terms.", name, ".loss");
-    add(layout, &values->unweighted[k], NULL, "terms.", name, ".unweighted");
+    add_scalar(layout, "loss", k, values->term_loss[k]);
+    add_scalar(layout, "unweighted", k, values->unweighted[k]);
   }
-  for (size_t i = 0; i < result->gradient_count; i++) {
-    const struct gradient *gradient = &result->gradients[i];
-    char prefix[48] = "";
-    if (gradient->term >= 0) {
-      snprintf(prefix, sizeof prefix, "terms.%s.", rnnloss_term_describe((rnnloss_term)gradient->term)->name);
-    }
-    add(layout, NULL, gradient, prefix, "gradients.", tensor_name(gradient->tensor));
-  }
+  layout->scalars = layout->count;
+  for (size_t size = 8; size >= 2; size /= 2) add_gradients(layout, size);
 }
 
 static const struct tensor *tensor_of(const struct layout *layout, const struct entry *entry) {
   return &layout->result->request->tensor[entry->gradient->tensor];
 }
 
-static uint64_t entry_size(const struct layout *layout, const struct entry *entry) {
-  return entry->gradient ? tensor_of(layout, entry)->elements * rnnloss_dtype_size(entry->dtype) : sizeof(double);
-}
-
 /* ---- the header ---- */
 
-static void member(struct text *text, const char *key, const char *value) {
-  text_json_string(text, key);
-  text_string(text, ":");
-  text_json_string(text, value);
-}
-
-static void joined(struct text *text, const char *key, unsigned mask, unsigned count, bool tensors) {
-  char names[200] = "";
+/* Names of the tables need no escapes, here and below. */
+static void joined(struct text *text, const char *opening, unsigned mask, unsigned count, bool tensors) {
+  const char *separator = "";
+  text_string(text, opening);
   for (unsigned i = 0; i < count; i++) {
     if (!(mask & 1u << i)) continue;
-    if (names[0]) strncat(names, ",", sizeof names - strlen(names) - 1);
-    strncat(names, tensors ? tensor_name((rnnloss_tensor)i) : warning_names[i], sizeof names - strlen(names) - 1);
+    text_string(text, separator);
+    text_string(text, tensors ? tensor_name((rnnloss_tensor)i) : warning_names[i]);
+    separator = ",";
   }
-  text_string(text, ",");
-  member(text, key, names);
+  text_string(text, "\"");
 }
 
 static void metadata(struct text *text, const struct result *result) {
@@ -90,84 +72,88 @@ static void metadata(struct text *text, const struct result *result) {
   text_string(text, "\"");
   for (int k = 0; k < RNNLOSS_TERMS; k++) {
     if (!(result->values->active & 1u << k)) continue;
-    char digits[NUMBER_TEXT_MAX + 1];
-    digits[number_write(RNNLOSS_F64, &result->request->options.lambda[k], digits)] = '\0';
-    text_string(text, ",");
-    member(text, option_names[k], digits);
+    text_string(text, ",\"");
+    text_string(text, option_names[k]);
+    text_string(text, "\":\"");
+    text_json_number(text, result->request->options.lambda[k]);
+    text_string(text, "\"");
   }
-  joined(text, "unused", result->unused, RNNLOSS_TENSORS, true);
-  joined(text, "warnings", result->warnings, WARNINGS, false);
+  joined(text, ",\"unused\":\"", result->unused, RNNLOSS_TENSORS, true);
+  joined(text, ",\"warnings\":\"", result->warnings, WARNINGS, false);
   text_string(text, "}");
 }
 
-static void header_entry(struct text *text, const struct layout *layout, const struct entry *entry, uint64_t *offset) {
-  text_string(text, ",");
-  text_json_string(text, entry->name);
-  text_string(text, ":{\"dtype\":");
-  text_json_string(text, rnnloss_dtype_name(entry->dtype));
-  text_string(text, ",\"shape\":[");
-  for (unsigned i = 0; entry->gradient && i < tensor_of(layout, entry)->rank; i++) {
+/* "loss", "terms.fr.loss", "gradients.fr", "terms.fr.gradients.fr" */
+static void entry_name(struct text *text, const struct entry *entry) {
+  text_string(text, ",\"");
+  if (entry->term >= 0) {
+    text_string(text, "terms.");
+    text_string(text, rnnloss_term_describe((rnnloss_term)entry->term)->name);
+    text_string(text, ".");
+  }
+  text_string(text, entry->scalar ? entry->scalar : "gradients.");
+  if (entry->gradient) text_string(text, tensor_name(entry->gradient->tensor));
+}
+
+/* Returns the bytes of its data. */
+static uint64_t entry_shape(struct text *text, const struct layout *layout, const struct entry *entry) {
+  if (entry->scalar) {
+    text_string(text, "\":{\"dtype\":\"F64\",\"shape\":[],\"data_offsets\":[");
+    return sizeof(double);
+  }
+  const struct tensor *tensor = tensor_of(layout, entry);
+  rnnloss_dtype dtype = entry->gradient->dtype;
+  text_string(text, "\":{\"dtype\":\"");
+  text_string(text, rnnloss_dtype_name(dtype));
+  text_string(text, "\",\"shape\":[");
+  for (unsigned i = 0; i < tensor->rank; i++) {
     if (i) text_string(text, ",");
-    text_unsigned(text, tensor_of(layout, entry)->shape[i]);
+    text_unsigned(text, tensor->shape[i]);
   }
   text_string(text, "],\"data_offsets\":[");
-  text_unsigned(text, *offset);
-  *offset += entry_size(layout, entry);
-  text_string(text, ",");
-  text_unsigned(text, *offset);
-  text_string(text, "]}");
+  return tensor->elements * rnnloss_dtype_size(dtype);
 }
 
-/* Calls visit for each entry in the order of their data. */
-typedef bool entry_visitor(void *context, const struct layout *layout, const struct entry *entry);
-static bool each_entry(const struct layout *layout, entry_visitor *visit, void *context) {
-  for (size_t size = 8; size >= 2; size /= 2) {
-    for (size_t i = 0; i < layout->count; i++) {
-      const struct entry *entry = &layout->entries[i];
-      if (rnnloss_dtype_size(entry->dtype) == size && !visit(context, layout, entry)) return false;
-    }
+static void header_entries(struct text *text, const struct layout *layout) {
+  uint64_t offset = 0;
+  for (size_t i = 0; i < layout->count; i++) {
+    const struct entry *entry = &layout->entries[i];
+    entry_name(text, entry);
+    uint64_t size = entry_shape(text, layout, entry);
+    text_unsigned(text, offset);
+    offset += size;
+    text_string(text, ",");
+    text_unsigned(text, offset);
+    text_string(text, "]}");
   }
-  return true;
 }
 
-struct header_writer {
-  struct text text;
-  uint64_t offset;
-};
-
-static bool write_header_entry(void *context, const struct layout *layout, const struct entry *entry) {
-  struct header_writer *writer = context;
-  header_entry(&writer->text, layout, entry, &writer->offset);
-  return true;
-}
-
+/* The header, and the scalars' data behind it. */
 static bool add_header(const struct layout *layout, struct body *body) {
-  struct header_writer writer = {.text = {.arena = layout->arena}};
-  struct text *text = &writer.text;
-  text_bytes(text, (const char[8]){0}, 8);
-  metadata(text, layout->result);
-  each_entry(layout, write_header_entry, &writer);
-  text_string(text, "}");
-  while (text->length % 8 && !text->failed) text_string(text, " ");
-  if (text->failed) return false;
-  uint64_t length = text->length - 8;
-  memcpy(text->bytes, &length, sizeof length); /* little-endian, as this machine is */
-  return body_bytes(body, text->bytes, text->length);
-}
-
-static bool add_entry(void *context, const struct layout *layout, const struct entry *entry) {
-  (void)layout;
-  if (entry->gradient) return body_gradient(context, entry->gradient, PIECE_RAW);
-  return body_bytes(context, (const char *)entry->value, sizeof(double));
+  static const char padding[8] = "        ";
+  struct text text = {.arena = body->arena};
+  text_bytes(&text, (const char[8]){0}, 8);
+  metadata(&text, layout->result);
+  header_entries(&text, layout);
+  text_string(&text, "}");
+  text_bytes(&text, padding, -text.length % 8);
+  uint64_t length = text.length - 8;
+  for (size_t i = 0; i < layout->scalars; i++)
+    text_bytes(&text, (const char *)&layout->entries[i].value, sizeof(double));
+  if (text.failed) return false;
+  memcpy(text.bytes, &length, sizeof length); /* little-endian, as this machine is */
+  return body_bytes(body, text.bytes, text.length);
 }
 
 bool safetensors_encode(const struct result *result, struct body *body) {
   struct layout *layout = arena_allocate(body->arena, sizeof *layout);
   if (!layout) return false;
   layout->result = result;
-  layout->arena = body->arena;
   layout->count = 0;
-  layout->failed = false;
   list_entries(layout);
-  return !layout->failed && add_header(layout, body) && each_entry(layout, add_entry, body);
+  if (!add_header(layout, body)) return false;
+  for (size_t i = layout->scalars; i < layout->count; i++) {
+    if (!body_gradient(body, layout->entries[i].gradient, PIECE_RAW)) return false;
+  }
+  return true;
 }

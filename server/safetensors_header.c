@@ -23,7 +23,10 @@ enum {
 enum { DTYPE = 1, SHAPE = 2, OFFSETS = 4 };
 
 void safetensors_header_begin(struct safetensors_header *header, struct request *request) {
-  *header = (struct safetensors_header){.request = request, .place = AT_START, .option = -1};
+  memset(header, 0, offsetof(struct safetensors_header, word));
+  header->request = request;
+  header->place = AT_START;
+  header->option = -1;
 }
 
 bool safetensors_malformed(struct request *request, int t, const char *detail) {
@@ -47,6 +50,10 @@ static bool add_word(struct safetensors_header *header, const char *text, size_t
   return true;
 }
 
+static bool is(const char *text, size_t length, const char *word) {
+  return length == strlen(word) && memcmp(text, word, length) == 0;
+}
+
 static void start_word(struct safetensors_header *header) {
   header->word_length = 0;
   header->word[0] = '\0';
@@ -55,13 +62,10 @@ static void start_word(struct safetensors_header *header) {
 /* ---- metadata ---- */
 
 static bool metadata_key(struct safetensors_header *header, const char *text, size_t length) {
-  char name[64];
-  names_quote(text, length, name);
-  header->option = option_find(name);
+  header->option = option_find(text, length);
   header->place = AT_OPTION;
   start_word(header);
-  if (header->option >= 0 || strcmp(name, "format") == 0) return true;
-  return option_unknown(header->request, name, "/");
+  return header->option >= 0 || is(text, length, "format") || option_unknown(header->request, text, length, "/");
 }
 
 static bool metadata_value(struct safetensors_header *header, enum json_event event, const char *text, size_t length) {
@@ -74,12 +78,10 @@ static bool metadata_value(struct safetensors_header *header, enum json_event ev
 /* ---- one tensor ---- */
 
 static bool entry_key(struct safetensors_header *header, const char *text, size_t length) {
-  static const char *const names[] = {"dtype", "shape", "data_offsets"};
-  header->member = 0;
+  static const char *const names[] = {"dtype", "shape", "data_offsets", NULL};
+  const int found = names_find(text, length, names);
+  header->member = found < 0 ? 0 : 1u << found;
   header->place = AT_MEMBER;
-  for (unsigned i = 0; i < 3; i++) {
-    if (length == strlen(names[i]) && memcmp(text, names[i], length) == 0) header->member = 1u << i;
-  }
   if (header->members & header->member) {
     return problem_set(header->request->problem, PROBLEM_DUPLICATE, "", "%s: %.*s is given twice",
                        tensor_name(header->entry->t), (int)length, text);
@@ -93,7 +95,7 @@ static bool entry_key(struct safetensors_header *header, const char *text, size_
 static bool entry_end(struct safetensors_header *header) {
   if (header->members != (DTYPE | SHAPE | OFFSETS)) return malformed(header, "dtype, shape or data_offsets is missing");
   header->place = IN_ROOT;
-  return tensor_dtype(header->request, header->entry->t, header->dtype, strlen(header->dtype)) &&
+  return tensor_dtype(header->request, header->entry->t, header->dtype, header->dtype_length) &&
          tensor_shape(header->request, header->entry->t, header->rank, header->shape);
 }
 
@@ -101,7 +103,8 @@ static bool member_value(struct safetensors_header *header, enum json_event even
   if (header->member == DTYPE) {
     if (event == JSON_STRING) return add_word(header, text, length);
     if (event != JSON_STRING_END) return malformed(header, "dtype must be a string");
-    snprintf(header->dtype, sizeof header->dtype, "%.60s", header->word);
+    header->dtype_length = header->word_length < sizeof header->dtype ? header->word_length : sizeof header->dtype;
+    memcpy(header->dtype, header->word, header->dtype_length);
     header->place = IN_ENTRY;
     return true;
   }
@@ -165,16 +168,14 @@ static bool list_event(struct safetensors_header *header, enum json_event event,
 /* ---- the root ---- */
 
 static bool root_key(struct safetensors_header *header, const char *text, size_t length) {
-  char name[64];
-  names_quote(text, length, name);
-  if (strcmp(name, "__metadata__") == 0) {
+  if (is(text, length, "__metadata__")) {
     header->place = AT_METADATA;
     if (header->metadata)
       return problem_set(header->request->problem, PROBLEM_DUPLICATE, "", "__metadata__ is given twice");
     header->metadata = true;
     return true;
   }
-  int t = tensor_find(name);
+  int t = tensor_find(text, length);
   if (t < 0) return tensor_unknown(header->request, text, length);
   if (!tensor_begin(header->request, (rnnloss_tensor)t, FORM_BINARY)) return false;
   header->entry = &header->entries[header->count++];

@@ -16,6 +16,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include <poll.h>
 #include <pthread.h>
@@ -85,11 +86,24 @@ struct text {
   size_t length, capacity;
   bool failed; /* out of memory once: the text is incomplete */
 };
-void text_bytes(struct text *text, const char *bytes, size_t length);
-void text_string(struct text *text, const char *string);      /* as it is */
+bool text_grow(struct text *text, size_t size); /* by so many bytes at least; false: it has failed */
+/* So many bytes to fill and add to length; NULL: the text has failed. */
+static inline char *text_room(struct text *text, size_t size) {
+  if (size > text->capacity - text->length && !text_grow(text, size)) return NULL;
+  return text->bytes + text->length;
+}
+static inline void text_bytes(struct text *text, const char *bytes, size_t length) {
+  char *to = length ? text_room(text, length) : NULL;
+  if (!to) return;
+  memcpy(to, bytes, length);
+  text->length += length;
+}
 void text_json_string(struct text *text, const char *string); /* quoted and escaped */
 void text_json_number(struct text *text, double value);
 void text_unsigned(struct text *text, uint64_t value);
+static inline void text_string(struct text *text, const char *string) { /* as it is; the length of literals is known */
+  text_bytes(text, string, strlen(string));
+}
 
 /* ---- store.c: the bytes of a tensor, in blocks that never move -------------------------------- */
 
@@ -186,6 +200,8 @@ extern const char problem_prebuilt[];
 void names_suggest(const char *name, const char *const *names, const char *const *synonyms, char *out, size_t size);
 /* The same for short names, all of which are near each other: only a synonym counts as meant. */
 void names_choices(const char *name, const char *const *names, const char *const *synonyms, char *out, size_t size);
+/* Index of a name among names (ends with NULL), or -1. */
+int names_find(const char *name, size_t length, const char *const *names);
 /* A name as a detail may quote it: cut to 48 bytes at a character's end, control characters replaced. */
 const char *names_quote(const char *name, size_t length, char out[64]);
 
@@ -216,11 +232,17 @@ enum json_event {
  * says that the value is of no more use: events stop, but the text is checked to its end. */
 typedef bool json_handler(void *context, enum json_event event, const char *text, size_t length);
 
+/* A short cut, where a number begins in an array: takes, of the text from at to end, numbers of this array (and, over
+ * their brackets, of the arrays that follow it side by side), as many as it likes, and returns the end of the last one;
+ * at: none. It never fails: what it doesn't take comes as events. */
+typedef const char *json_run(void *context, const char *at, const char *end);
+
 #define JSON_DEPTH_MAX 64
 #define JSON_TOKEN_MAX 4096
 
 struct json_parser {
   json_handler *handler;
+  json_run *run; /* may be set after json_begin; NULL: all comes as events */
   void *context;
   const char *error; /* a static phrase once the text is malformed, e.g. "a comma was expected" */
   uint64_t offset;   /* bytes consumed: with an error, the offset of the byte that is wrong */
@@ -317,6 +339,8 @@ struct options {
   bool has_wrt;
   unsigned wrt; /* bit t: tensor t */
   bool propagate;
+  unsigned active;   /* bit k: lambda[k] > 0 .. */
+  unsigned used;     /* .. bit t: such a term uses tensor t */
   uint32_t given[2]; /* by source: bit i, option i of the table was given */
 };
 
@@ -337,14 +361,16 @@ unsigned request_present(const struct request *request);
 unsigned request_used(const struct request *request);
 unsigned request_wrt(const struct request *request);
 
-extern const char *const option_names[]; /* ends with NULL; the seven lambda keys first */
-int option_find(const char *name);       /* index, or -1 */
+/* The options; those before these are the lambdas, by term. */
+enum { OPTION_GRADIENTS = RNNLOSS_TERMS, OPTION_GRADIENT_DTYPE, OPTION_WRT, OPTION_NONFINITE, OPTION_CONTRACT };
+extern const char *const option_names[];          /* ends with NULL */
+int option_find(const char *name, size_t length); /* index, or -1 */
 /* Notes that an option is given: refuses one given twice. */
 bool option_given(struct request *request, enum source source, int option);
 /* Sets an option from its text: JSON's grammar for numbers, names joined by commas for wrt. */
 bool option_set(struct request *request, enum source source, int option, const char *text);
 /* 422 for a name that is no option; parent is the pointer of the object that holds it, "/" or "/lambdas/". */
-bool option_unknown(struct request *request, const char *name, const char *parent);
+bool option_unknown(struct request *request, const char *name, size_t length, const char *parent);
 bool option_wrt(struct request *request, const char *name); /* one name of wrt */
 const char *option_pointer(int option);                     /* "/lambdas/lambda_mse" */
 
@@ -352,8 +378,8 @@ const char *tensor_name(rnnloss_tensor t);
 /* The pointer "/tensors/fr" + member (not if it came as nested arrays); tensor may be NULL: no member. */
 const char *tensor_pointer(const struct tensor *tensor, rnnloss_tensor t, const char *member, char out[POINTER_MAX]);
 size_t tensor_element_size(const struct tensor *tensor); /* as kept: 9 if loose */
-int tensor_find(const char *name);                       /* index, or -1 */
-int dtype_find(const char *name);
+int tensor_find(const char *name, size_t length);        /* index, or -1 */
+int dtype_find(const char *name, size_t length);
 bool tensor_unknown(struct request *request, const char *name, size_t length); /* 422, with a suggestion */
 bool tensor_begin(struct request *request, rnnloss_tensor t, enum form form);  /* refuses a second one */
 bool tensor_dtype(struct request *request, rnnloss_tensor t, const char *name, size_t length);
@@ -396,7 +422,6 @@ enum step { STEP_FAILED, STEP_MORE, STEP_DONE };
 struct evaluation {
   rnnloss_bins *bins; /* NULL until there is enough data to need it */
   bool begun[RNNLOSS_MEAN_SQUARES], rates_begun;
-  rnnloss_square square[RNNLOSS_MEAN_SQUARES];
   rnnloss_rates rates;
   uint64_t
       reduced[RNNLOSS_TENSORS]; /* elements that have gone into their sums (or were looked at, if none needs them) */
@@ -407,9 +432,10 @@ struct evaluation {
   rnnloss_tensor settling; /* SETTLE: the tensor, its numbers so far */
   struct store settled;
   rnnloss_terms *terms;
-  double *offsets[3]; /* c[n] of the total, of fr_sd, of fr_cv; NULL: not needed */
-  double largest[3];  /* their largest magnitude */
-  size_t offset;      /* OFFSETS: neurons done */
+  double *offsets[3];                          /* c[n] of the total, of fr_sd, of fr_cv; NULL: not needed */
+  double largest[3];                           /* their largest magnitude */
+  size_t offset;                               /* OFFSETS: neurons done */
+  rnnloss_square square[RNNLOSS_MEAN_SQUARES]; /* the last member: large, and 0 once it is begun */
 };
 
 /* reduction.c: tensors -> statistics, as they arrive and once they have */
@@ -455,9 +481,7 @@ struct body {
   uint64_t position; /* bytes or elements of it that have been read */
   struct cursor x, y;
   size_t spill_length, spill_offset; /* made, but not read yet */
-  char *spill;                       /* text; memory of the arena */
-  bool carrying;                     /* what is spilt is the one element in carry */
-  unsigned char carry[8];
+  char spill[64];                    /* room for one number, or for a few of base64 */
 };
 void body_begin(struct body *body, const struct request *request);
 bool body_bytes(struct body *body, const char *bytes, size_t length); /* false: out of memory */
@@ -497,10 +521,10 @@ struct json_tensor {
   char word[64]; /* a short string value */
   size_t word_length;
   size_t staged, staged_numbers; /* bytes, numbers in stage */
-  uint64_t numbers;              /* handed on or staged */
   unsigned char stage[JSON_STAGE * 9];
 };
 void json_tensor_begin(struct json_tensor *reader, struct request *request, rnnloss_tensor t);
+const char *json_tensor_run(struct json_tensor *reader, const char *at, const char *end); /* as json_run */
 bool json_tensor_event(struct json_tensor *reader, enum json_event event, const char *text, size_t length);
 
 /* ---- safetensors_header.c: the JSON header of a safetensors request ------------------------------------- */
@@ -521,8 +545,8 @@ struct safetensors_header {
   unsigned numbers;         /* read of the present list */
   unsigned rank;
   uint64_t shape[RANK_MAX];
-  char dtype[64];
-  size_t word_length;
+  char dtype[60];
+  size_t dtype_length, word_length;
   char word[JSON_TOKEN_MAX + 1];
 };
 void safetensors_header_begin(struct safetensors_header *header, struct request *request);

@@ -11,18 +11,15 @@
 #define COUNT_MAX ((uint64_t)1 << 53)
 #define LOOSE_SIZE 9
 
-int tensor_find(const char *name) {
-  for (int t = 0; t < RNNLOSS_TENSORS; t++) {
-    if (strcmp(name, rnnloss_tensor_describe((rnnloss_tensor)t)->name) == 0) return t;
-  }
-  return -1;
+static const char *const tensor_names[] = {"pred", "target", "fr", "w_in", "w_hid", "w_out", NULL};
+static const char *const dtype_names[] = {"F16", "BF16", "F32", "F64", NULL};
+
+int tensor_find(const char *name, size_t length) {
+  return names_find(name, length, tensor_names);
 }
 
-int dtype_find(const char *name) {
-  for (int d = 0; d < RNNLOSS_DTYPES; d++) {
-    if (strcmp(name, rnnloss_dtype_name((rnnloss_dtype)d)) == 0) return d;
-  }
-  return -1;
+int dtype_find(const char *name, size_t length) {
+  return names_find(name, length, dtype_names);
 }
 
 const char *tensor_name(rnnloss_tensor t) {
@@ -36,13 +33,12 @@ const char *tensor_pointer(const struct tensor *tensor, rnnloss_tensor t, const 
 }
 
 bool tensor_unknown(struct request *request, const char *name, size_t length) {
-  static const char *const names[] = {"pred", "target", "fr", "w_in", "w_hid", "w_out", NULL};
   static const char *const synonyms[] = {"state", "fr",    "states",    "fr",     "hidden", "fr", "rates",
                                          "fr",    "label", "target",    "labels", "target", "y",  "target",
                                          "w_rec", "w_hid", "w_readout", "w_out",  NULL};
   char hint[200], quoted[64], token[128], pointer[160];
   names_quote(name, length, quoted);
-  names_suggest(quoted, names, synonyms, hint, sizeof hint);
+  names_suggest(quoted, tensor_names, synonyms, hint, sizeof hint);
   snprintf(pointer, sizeof pointer, "/tensors/%s", problem_token(quoted, token));
   return problem_set(request->problem, PROBLEM_UNKNOWN_TENSOR, pointer, "unknown tensor \"%s\"%s", quoted, hint);
 }
@@ -60,16 +56,15 @@ bool tensor_begin(struct request *request, rnnloss_tensor t, enum form form) {
 }
 
 bool tensor_dtype(struct request *request, rnnloss_tensor t, const char *name, size_t length) {
-  static const char *const names[] = {"F16", "BF16", "F32", "F64", NULL};
   static const char *const synonyms[] = {"float16", "F16", "half", "F16", "bfloat16", "BF16", "float32", "F32",
                                          "float",   "F32", "f32",  "F32", "float64",  "F64",  "double",  "F64",
                                          "f64",     "F64", "f16",  "F16", "bf16",     "BF16", NULL};
   struct tensor *tensor = &request->tensor[t];
   char quoted[64], hint[120], pointer[POINTER_MAX];
-  names_quote(name, length, quoted);
-  int dtype = dtype_find(quoted);
+  int dtype = dtype_find(name, length);
   if (dtype < 0) {
-    names_choices(quoted, names, synonyms, hint, sizeof hint);
+    names_quote(name, length, quoted);
+    names_choices(quoted, dtype_names, synonyms, hint, sizeof hint);
     return problem_set(request->problem, PROBLEM_UNSUPPORTED_DTYPE, tensor_pointer(tensor, t, "/dtype", pointer),
                        "%s: the dtype \"%s\" is not taken%s", tensor_name(t), quoted, hint);
   }
