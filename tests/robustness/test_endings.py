@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Ends and restarts under load: SIGTERM two hundred times, and kill -9 behind a proxy that retries.
 
-    tests/robustness/endings.py [WORD...]
+    tests/robustness/test_endings.py [WORD...]
 
 A request whose headers the daemon has seen is answered whatever comes; any other may fail only before a byte of answer.
 Needs haproxy. COUNT=n: so many ends instead of 200.
