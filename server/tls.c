@@ -2,7 +2,9 @@
  *
  * The HTTP library asks for the certificate at each handshake, and asks for the client's if it is
  * told of CAs at its start; it verifies nothing. Both are done here, with what was read last. A
- * handshake gets copies of its own, so that nothing that is read anew has to wait for it.
+ * connection holds the certificate that was there when it began, so that it lives until its
+ * handshake is over. (Copies for each handshake would cost parsing, and libtasn1 doesn't survive
+ * running out of memory there.)
  */
 #include <gnutls/abstract.h>
 #include <gnutls/gnutls.h>
@@ -20,15 +22,16 @@
 #define RECHECK_NS ((uint64_t)60 * 1000000000U) /* a certificate may expire while its connection lives */
 
 struct pair {
-  gnutls_x509_privkey_t key;
+  _Atomic unsigned holders; /* tls, and connections; the last one releases it */
+  gnutls_privkey_t key;
   unsigned count;
-  gnutls_datum_t chain[CHAIN_MAX]; /* DER, the server's own first */
+  gnutls_pcert_st chain[CHAIN_MAX]; /* the server's own first */
   uint64_t not_after;
 };
 struct tls {
   const char *certificate_path, *key_path, *client_ca_path;
   pthread_rwlock_t lock; /* of what follows */
-  struct pair pair;
+  struct pair *pair;
   gnutls_x509_trust_list_t client_cas;
   size_t client_ca_count;
   unsigned generation;   /* how often client CAs were read */
@@ -38,6 +41,7 @@ struct tls {
 /* What is known of a connection's client. */
 struct peer {
   struct tls *tls;
+  struct pair *pair;
   unsigned generation; /* of the CAs that it was held against; 0: of none yet */
   uint64_t checked_ns;
   bool trusted;
@@ -55,22 +59,35 @@ PRINTF_LIKE(3, 4) static bool wrong(char *error, size_t size, const char *format
 
 /* ---- The server's certificate ------------------------------------------------------------------------- */
 
-static void pair_release(struct pair *pair) {
-  for (unsigned i = 0; i < pair->count; i++) gnutls_free(pair->chain[i].data);
-  if (pair->key) gnutls_x509_privkey_deinit(pair->key);
-  *pair = (struct pair){0};
+static void pair_leave(struct pair *pair) {
+  if (!pair || atomic_fetch_sub(&pair->holders, 1) > 1) return;
+  for (unsigned i = 0; i < pair->count; i++) gnutls_pcert_deinit(&pair->chain[i]);
+  if (pair->key) gnutls_privkey_deinit(pair->key);
+  memory_release(pair);
+}
+
+static struct pair *pair_enter(struct tls *tls) {
+  pthread_rwlock_rdlock(&tls->lock);
+  struct pair *pair = tls->pair;
+  if (pair) atomic_fetch_add(&pair->holders, 1);
+  pthread_rwlock_unlock(&tls->lock);
+  return pair;
 }
 
 static gnutls_datum_t datum_of(const struct file *file) {
   return (gnutls_datum_t){.data = (unsigned char *)file->bytes, .size = (unsigned)file->length};
 }
 
-static bool fits(gnutls_x509_crt_t certificate, gnutls_x509_privkey_t key) {
+static bool fits(gnutls_pubkey_t public, gnutls_privkey_t key) {
   unsigned char ids[2][64] = {{0}};
   size_t sizes[2] = {sizeof ids[0], sizeof ids[1]};
-  return gnutls_x509_crt_get_key_id(certificate, GNUTLS_KEYID_USE_SHA256, ids[0], &sizes[0]) == 0 &&
-         gnutls_x509_privkey_get_key_id(key, GNUTLS_KEYID_USE_SHA256, ids[1], &sizes[1]) == 0 && sizes[0] == sizes[1] &&
-         memcmp(ids[0], ids[1], sizes[0]) == 0;
+  gnutls_pubkey_t of_key = NULL;
+  bool same = gnutls_pubkey_init(&of_key) >= 0 && gnutls_pubkey_import_privkey(of_key, key, 0, 0) >= 0 &&
+              gnutls_pubkey_get_key_id(public, GNUTLS_KEYID_USE_SHA256, ids[0], &sizes[0]) == 0 &&
+              gnutls_pubkey_get_key_id(of_key, GNUTLS_KEYID_USE_SHA256, ids[1], &sizes[1]) == 0 &&
+              sizes[0] == sizes[1] && memcmp(ids[0], ids[1], sizes[0]) == 0;
+  if (of_key) gnutls_pubkey_deinit(of_key);
+  return same;
 }
 
 /* The certificates into the pair, whose key is there already. */
@@ -80,13 +97,13 @@ static bool take_chain(const struct tls *tls, struct pair *pair, gnutls_x509_crt
     return wrong(error, size, "%.200s: expected 1 to %d certificates, found %u", tls->certificate_path, CHAIN_MAX,
                  count);
   }
-  if (!fits(list[0], pair->key)) {
+  for (; pair->count < count; pair->count++) {
+    int status = gnutls_pcert_import_x509(&pair->chain[pair->count], list[pair->count], 0);
+    if (status < 0) return wrong(error, size, "%.200s: %s", tls->certificate_path, gnutls_strerror(status));
+  }
+  if (!fits(pair->chain[0].pubkey, pair->key)) {
     return wrong(error, size, "%.200s: is not the key of the certificate in %.200s", tls->key_path,
                  tls->certificate_path);
-  }
-  for (; pair->count < count; pair->count++) {
-    int status = gnutls_x509_crt_export2(list[pair->count], GNUTLS_X509_FMT_DER, &pair->chain[pair->count]);
-    if (status < 0) return wrong(error, size, "%.200s: %s", tls->certificate_path, gnutls_strerror(status));
   }
   time_t until = gnutls_x509_crt_get_expiration_time(list[0]);
   pair->not_after = until > 0 ? (uint64_t)until : 0;
@@ -115,79 +132,51 @@ static bool read_key(const struct tls *tls, struct pair *pair, char *error, size
   if (file.open_to_all)
     log_line(LOG_WARNING, "certificate", "%s: everybody on this machine may read it", tls->key_path);
   gnutls_datum_t text = datum_of(&file);
-  int status = gnutls_x509_privkey_init(&pair->key);
-  if (status >= 0) status = gnutls_x509_privkey_import2(pair->key, &text, GNUTLS_X509_FMT_PEM, NULL, 0);
+  int status = gnutls_privkey_init(&pair->key);
+  if (status >= 0) status = gnutls_privkey_import_x509_raw(pair->key, &text, GNUTLS_X509_FMT_PEM, NULL, 0);
   file_release(&file);
   return status >= 0 || wrong(error, size, "%.200s: no private key in PEM, or one that is encrypted: %s", tls->key_path,
                               gnutls_strerror(status));
 }
 
 bool tls_load_certificate(struct tls *tls, char *error, size_t size) {
-  struct pair pair = {0};
-  bool good = read_key(tls, &pair, error, size) && read_chain(tls, &pair, error, size);
+  struct pair *pair = memory_allocate(sizeof *pair);
+  if (!pair) return wrong(error, size, "no memory");
+  *pair = (struct pair){.holders = 1};
+  bool good = read_key(tls, pair, error, size) && read_chain(tls, pair, error, size);
   if (good) {
     pthread_rwlock_wrlock(&tls->lock);
-    struct pair old = tls->pair;
+    struct pair *old = tls->pair;
     tls->pair = pair;
     pthread_rwlock_unlock(&tls->lock);
     pair = old;
   }
-  pair_release(&pair);
+  pair_leave(pair);
   return good;
 }
 
 uint64_t tls_not_after(struct tls *tls) {
   pthread_rwlock_rdlock(&tls->lock);
-  uint64_t until = tls->pair.not_after;
+  uint64_t until = tls->pair ? tls->pair->not_after : 0;
   pthread_rwlock_unlock(&tls->lock);
   return until;
 }
 
 /* ---- Handshakes --------------------------------------------------------------------------------------- */
 
-static void release_certificates(gnutls_pcert_st *certificates, unsigned count) {
-  for (unsigned i = 0; i < count; i++) gnutls_pcert_deinit(&certificates[i]);
-  gnutls_free(certificates);
-}
-
-static gnutls_pcert_st *copy_chain(const struct pair *pair) {
-  gnutls_pcert_st *copies = gnutls_calloc(pair->count, sizeof *copies);
-  for (unsigned i = 0; copies && i < pair->count; i++) {
-    if (gnutls_pcert_import_x509_raw(&copies[i], &pair->chain[i], GNUTLS_X509_FMT_DER, 0) >= 0) continue;
-    release_certificates(copies, i);
-    return NULL;
-  }
-  return copies;
-}
-
-static gnutls_privkey_t copy_key(const struct pair *pair) {
-  gnutls_privkey_t copy = NULL;
-  if (gnutls_privkey_init(&copy) < 0) return NULL;
-  if (gnutls_privkey_import_x509(copy, pair->key, GNUTLS_PRIVKEY_IMPORT_COPY) >= 0) return copy;
-  gnutls_privkey_deinit(copy);
-  return NULL;
-}
-
 static int retrieve(gnutls_session_t session, const struct gnutls_cert_retr_st *info, gnutls_pcert_st **certificates,
                     unsigned *count, gnutls_ocsp_data_st **ocsp, unsigned *ocsp_count, gnutls_privkey_t *key,
                     unsigned *flags) {
-  struct peer *peer = gnutls_session_get_ptr(session);
+  const struct peer *peer = gnutls_session_get_ptr(session);
   (void)info;
   if (!peer) return -1; /* there was no memory for it: the handshake fails */
-  struct tls *tls = peer->tls;
-  pthread_rwlock_rdlock(&tls->lock);
-  *certificates = copy_chain(&tls->pair);
-  *key = *certificates ? copy_key(&tls->pair) : NULL;
-  *count = tls->pair.count;
-  pthread_rwlock_unlock(&tls->lock);
+  *certificates = peer->pair->chain;
+  *count = peer->pair->count;
+  *key = peer->pair->key;
   *ocsp = NULL;
   *ocsp_count = 0;
-  *flags = GNUTLS_CERT_RETR_DEINIT_ALL; /* it releases the copies */
-  if (*key) return 0;
-  if (*certificates) release_certificates(*certificates, *count);
-  *certificates = NULL;
-  *count = 0;
-  return -1;
+  *flags = 0; /* they stay ours */
+  return 0;
 }
 
 tls_function *tls_retriever(void) {
@@ -217,14 +206,16 @@ const char *tls_priorities(void) {
 void tls_begin(struct tls *tls, void *session) {
   if (!tls || !session) return;
   struct peer *peer = memory_allocate(sizeof *peer);
-  if (peer) *peer = (struct peer){.tls = tls};
+  if (peer) *peer = (struct peer){.tls = tls, .pair = pair_enter(tls)};
   gnutls_session_set_ptr(session, peer); /* where the HTTP library has left a pointer of its own */
   /* Names of CAs would be those of the start: clients would keep back what newer ones have signed. */
   gnutls_certificate_send_x509_rdn_sequence(session, 1);
 }
 
 void tls_end(void *session) {
-  if (session) memory_release(gnutls_session_get_ptr(session));
+  struct peer *peer = session ? gnutls_session_get_ptr(session) : NULL;
+  if (peer) pair_leave(peer->pair);
+  memory_release(peer);
 }
 
 /* ---- Clients' certificates ------------------------------------------------------------------------------ */
@@ -363,7 +354,7 @@ struct tls *tls_create(const struct config *config) {
 
 void tls_release(struct tls *tls) {
   if (!tls) return;
-  pair_release(&tls->pair);
+  pair_leave(tls->pair);
   if (tls->client_cas) gnutls_x509_trust_list_deinit(tls->client_cas, 1);
   file_release(&tls->first_cas);
   pthread_rwlock_destroy(&tls->lock);
