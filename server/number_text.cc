@@ -302,7 +302,11 @@ const char *number_read_short(const char *text, const char *end, void *out) {
 }
 
 size_t number_write(rnnloss_dtype dtype, const void *element, char out[NUMBER_TEXT_MAX]) {
-  const double value = rnnloss_load(dtype, element);
+  double value;
+  if (dtype == RNNLOSS_F64)
+    std::memcpy(&value, element, sizeof value);
+  else
+    value = rnnloss_load(dtype, element);
   if (!std::isfinite(value)) return write_nonfinite(value, out);
   if (dtype == RNNLOSS_F64) return write(value, out);
   if (dtype == RNNLOSS_F32) return write(static_cast<float>(value), out);
