@@ -12,7 +12,7 @@
 #define THREADS_DEFAULT_MAX 16
 #define THREADS_MAX 128
 
-enum kind { KIND_LISTEN, KIND_BYTES, KIND_LARGE, KIND_SMALL, KIND_ORIGIN, KIND_BOOLEAN, KIND_LEVEL };
+enum kind { KIND_LISTEN, KIND_BYTES, KIND_LARGE, KIND_SMALL, KIND_ORIGIN, KIND_BOOLEAN, KIND_LEVEL, KIND_FORMAT };
 
 struct option {
   const char *flag; /* without its dashes; the variable and the name in /version are made of it */
@@ -39,9 +39,22 @@ static const struct option options[] = {
      "listen beyond loopback although anybody there may call"},
     {"drain-timeout", KIND_SMALL, "SECONDS", "30", AT(drain_seconds), 0, 86400,
      "how long SIGTERM waits for requests in flight"},
+    {"drain-delay", KIND_SMALL, "SECONDS", "0", AT(drain_delay), 0, 86400,
+     "how long /readyz says 503, with all else as ever, before that"},
     {"log-level", KIND_LEVEL, "LEVEL", "info", AT(log_level), 0, 0, "error, warning, info or debug"},
+    {"log-format", KIND_FORMAT, "FORMAT", "logfmt", AT(log_format), 0, 0, "logfmt, or json: an object a line"},
+    {"access-log", KIND_BOOLEAN, NULL, "false", AT(access_log), 0, 1, "a line for each request, whatever the level is"},
 };
 #define OPTIONS (sizeof options / sizeof *options)
+
+/* --help puts a title before these options; those that follow belong to it. */
+static const struct group {
+  const char *first, *title;
+} groups[] = {{"listen", "Where it listens"},
+              {"max-body", "How much it takes"},
+              {"allow-origin", "Who may call"},
+              {"drain-timeout", "How it ends"},
+              {"log-level", "What it says, on standard error"}};
 
 /* ---- Values: each reader says what it expected, and returns false, if the text is not that ---------- */
 
@@ -101,14 +114,28 @@ static bool read_boolean(struct reading *reading, const char *text, bool *value)
   return true;
 }
 
-static bool read_level(struct reading *reading, const char *text, enum log_level *value) {
-  static const char *const names[] = {"error", "warning", "info", "debug"};
-  for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-    if (strcmp(text, names[i]) != 0) continue;
-    *value = (enum log_level)i;
-    return true;
+/* One of the names: its index. */
+static bool read_choice(struct reading *reading, const char *text, const char *const *names, int *value) {
+  for (*value = 0; names[*value]; ++*value) {
+    if (strcmp(text, names[*value]) == 0) return true;
   }
-  return expect(reading, "error, warning, info or debug");
+  return expect(reading, "%s", reading->option->help);
+}
+
+static bool read_level(struct reading *reading, const char *text, enum log_level *value) {
+  static const char *const names[] = {"error", "warning", "info", "debug", NULL};
+  int choice = 0;
+  if (!read_choice(reading, text, names, &choice)) return false;
+  *value = (enum log_level)choice;
+  return true;
+}
+
+static bool read_format(struct reading *reading, const char *text, enum log_format *value) {
+  static const char *const names[] = {"logfmt", "json", NULL};
+  int choice = 0;
+  if (!read_choice(reading, text, names, &choice)) return false;
+  *value = (enum log_format)choice;
+  return true;
 }
 
 /* It will be the value of a header as it is: visible ASCII, and an origin, not a URL with a path. */
@@ -149,6 +176,8 @@ static bool value_set(struct reading *reading, const char *text) {
     return read_boolean(reading, text, member);
   case KIND_LEVEL:
     return read_level(reading, text, member);
+  case KIND_FORMAT:
+    return read_format(reading, text, member);
   }
   return expect(reading, "another option");
 }
@@ -227,6 +256,7 @@ static enum config_outcome read_variables(struct config *config, char **environm
     snprintf(name, sizeof name, "%.*s", (int)(length < 60 ? length : 60), *variable);
     struct reading reading = {.config = config, .option = option_of_variable(*variable, length)};
     if (!reading.option) return wrong(name, NULL, "there is no such variable; see rnnlossd --help", "");
+    config->listen_given = config->listen_given || reading.option->kind == KIND_LISTEN;
     bool fits =
         reading.option->kind == KIND_LISTEN ? read_listed(&reading, equals + 1) : value_set(&reading, equals + 1);
     if (!fits) return wrong(name, equals + 1, "expected ", reading.expected);
@@ -245,23 +275,27 @@ static void print_help(void) {
   printf("rnnlossd " SERVER_VERSION ": exact losses of recurrent neural networks, over HTTP\n\n"
          "usage: rnnlossd [--flag value | --flag=value]...\n\n");
   for (size_t i = 0; i < OPTIONS; i++) {
-    char variable[NAME_MAX_BYTES], flag[NAME_MAX_BYTES];
+    char variable[NAME_MAX_BYTES];
     name_make(variable, PREFIX, options[i].flag, true);
-    snprintf(flag, sizeof flag, "--%s%s%s", options[i].flag, options[i].argument ? " " : "",
-             options[i].argument ? options[i].argument : "");
-    printf("  %-23s %-24s %s", flag, variable, options[i].help);
-    if (options[i].standard) printf(" [%s]", options[i].standard);
-    printf("\n");
+    for (size_t g = 0; g < sizeof groups / sizeof *groups; g++) {
+      if (strcmp(groups[g].first, options[i].flag) == 0) printf("%s%s:\n", g ? "\n" : "", groups[g].title);
+    }
+    printf("  --%s%s%s  (%s)", options[i].flag, options[i].argument ? " " : "",
+           options[i].argument ? options[i].argument : "", variable);
+    if (options[i].standard) printf("  [%s]", options[i].standard);
+    printf("\n        %s\n", options[i].help);
   }
-  printf("  %-23s %-24s print this, or the version, and exit\n\n"
-         "A flag beats its variable, a variable the default in brackets. Booleans in variables are 1, 0, true or\n"
-         "false; several addresses in RNNLOSSD_LISTEN are separated by commas. SIGTERM and SIGINT end it once the\n"
-         "requests in flight are answered; a second one ends it at once.\n",
-         "--help, --version", "");
+  printf("\n  --help, --version\n        print this, or the version, and exit\n\n"
+         "A flag beats the variable that stands after it in parentheses, a variable the\n"
+         "default in brackets. Booleans in variables are 1, 0, true or false; several\n"
+         "addresses in RNNLOSSD_LISTEN are separated by commas.\n\n"
+         "SIGTERM and SIGINT end it once the requests in flight are answered; a second one\n"
+         "ends it at once. SIGHUP makes it read anew what can change. It serves sockets\n"
+         "that systemd passes, and tells systemd when it is ready.\n");
 }
 
 /* One flag at argv[i]; *used is how many arguments it took. seen: a bit for each option that a flag has set. */
-static enum config_outcome read_flag(struct config *config, char **argv, int i, int *used, unsigned *seen) {
+static enum config_outcome read_flag(struct config *config, char **argv, int i, int *used, uint64_t *seen) {
   const char *argument = argv[i];
   if (strncmp(argument, "--", 2) != 0) return wrong(argument, NULL, "flags begin with --; see rnnlossd --help", "");
   const char *equals = strchr(argument, '=');
@@ -276,9 +310,11 @@ static enum config_outcome read_flag(struct config *config, char **argv, int i, 
   *used = option->argument && !equals ? 2 : 1;
   if (!value) return wrong(name, NULL, "a value is missing: ", option->argument);
 
-  unsigned bit = 1U << (option - options);
+  _Static_assert(OPTIONS <= 64, "a bit for each option");
+  uint64_t bit = (uint64_t)1 << (option - options);
   if (option->kind != KIND_LISTEN && *seen & bit) return wrong(name, NULL, "given twice", "");
   if (option->kind == KIND_LISTEN && !(*seen & bit)) config->listen_count = 0;
+  if (option->kind == KIND_LISTEN) config->listen_given = true;
   *seen |= bit;
   return value_set(&reading, value) ? CONFIG_RUN : wrong(name, value, "expected ", reading.expected);
 }
@@ -296,7 +332,7 @@ enum config_outcome config_read(struct config *config, int argc, char **argv, ch
   }
   set_defaults(config);
   enum config_outcome outcome = read_variables(config, environment);
-  unsigned seen = 0;
+  uint64_t seen = 0;
   for (int i = 1, used = 1; outcome == CONFIG_RUN && i < argc; i += used) {
     outcome = read_flag(config, argv, i, &used, &seen);
   }

@@ -114,6 +114,7 @@ static void start_answer(struct exchange *exchange, unsigned status, const char 
   if (status == 503 || status == 429) answer_header(answer, "Retry-After", "1");
   if (status == 405) answer_header(answer, "Allow", allowed_methods(exchange));
   exchange->answered = true;
+  exchange->answered_ns = clock_ns();
 }
 
 void exchange_answer(struct exchange *exchange, unsigned status, const char *type, const char *bytes, size_t length) {

@@ -199,6 +199,7 @@ static void on_completed(void *context, struct MHD_Connection *connection, void 
     if (sent && !exchange->answer.body && exchange->head.method != METHOD_HEAD)
       exchange->sent = exchange->answer.length;
     metrics_end(&http->server->metrics, exchange);
+    access_log(exchange, sent);
   }
   if (sent && call->early) linger(http, connection);
   exchange_release(exchange);
@@ -238,6 +239,8 @@ static void take(void *context, int fd, const struct sockaddr *peer, socklen_t l
   struct http *http = context;
   int loop = connections_open(&http->connections, fd);
   if (loop < 0) {
+    metrics_shed(&http->server->metrics, SHED_CONNECTIONS);
+    access_log_refused(http->server, "there are too many connections");
     turn_away(http, fd);
   } else if (MHD_add_connection(http->loops[loop], fd, peer, length) != MHD_YES) {
     connections_close(&http->connections, fd); /* which the library has closed: only this thread opens connections */
@@ -246,6 +249,7 @@ static void take(void *context, int fd, const struct sockaddr *peer, socklen_t l
 
 static void tick(void *context) {
   connections_wake_ended(&((struct http *)context)->connections);
+  access_log_tick(((struct http *)context)->server);
 }
 
 /* ---- Start and end ---------------------------------------------------------------------------------- */
@@ -312,6 +316,22 @@ bool http_start(struct server *server) {
   }
   fprintf(stderr, "rnnlossd: no memory, descriptors or threads to start with\n");
   return false;
+}
+
+size_t http_probe(struct server *server, int *fds, size_t most) {
+  const struct http *http = server->http;
+  const struct sockaddr nowhere = {.sa_family = AF_UNIX};
+  size_t count = 0;
+  for (size_t i = 0; i < http->loop_count && count < most; i++) {
+    int ends[2];
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) != 0) continue; /* it can't be told */
+    if (MHD_add_connection(http->loops[i], ends[0], &nowhere, sizeof nowhere.sa_family) == MHD_YES) {
+      fds[count++] = ends[1];
+    } else {
+      close(ends[1]);
+    }
+  }
+  return count;
 }
 
 /* Waits until no request is in flight, or until a moment has come; false: some still are. */

@@ -1,6 +1,7 @@
 /* listen.c - from an address to a listening socket */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <stdio.h>
@@ -146,6 +147,44 @@ bool listener_open(struct listener *listener, const char *address, char *error, 
   *listener = (struct listener){.fd = -1};
   if (strncmp(address, "unix:", 5) == 0) return open_unix(listener, address + 5, error, size);
   return open_tcp(listener, address, error, size);
+}
+
+static void name_unix(struct listener *listener, const struct sockaddr_un *at, socklen_t length) {
+  size_t most = sizeof at->sun_path,
+         named = length > offsetof(struct sockaddr_un, sun_path) ? length - offsetof(struct sockaddr_un, sun_path) : 0;
+  bool abstract = named > 0 && !at->sun_path[0];
+  const char *path = at->sun_path + abstract;
+  snprintf(listener->name, sizeof listener->name, "unix:%s%.*s", abstract ? "@" : "",
+           (int)((named < most ? named : most) - abstract), named ? path : "");
+}
+
+bool listener_adopt(struct listener *listener, int fd, char *error, size_t size) {
+  *listener = (struct listener){.fd = -1};
+  struct sockaddr_storage bound = {0};
+  socklen_t length = sizeof bound, type_size = sizeof(int), listens_size = sizeof(int);
+  int type = 0, listens = 0;
+  if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &type_size) != 0 ||
+      getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &listens_size) != 0 ||
+      getsockname(fd, (struct sockaddr *)&bound, &length) != 0) {
+    return wrong(error, size, "%s", strerror(errno));
+  }
+  bool known = bound.ss_family == AF_INET || bound.ss_family == AF_INET6 || bound.ss_family == AF_UNIX;
+  if (!known || type != SOCK_STREAM || !listens) {
+    return wrong(error, size, "it is no listening stream socket (Accept= must be no)");
+  }
+  int flags = fcntl(fd, F_GETFL);
+  if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) != 0 || fcntl(fd, F_SETFD, FD_CLOEXEC) != 0) {
+    return wrong(error, size, "%s", strerror(errno));
+  }
+  listener->fd = fd;
+  if (bound.ss_family != AF_UNIX) {
+    name_tcp(listener);
+  } else {
+    struct sockaddr_un at;
+    memcpy(&at, &bound, sizeof at);
+    name_unix(listener, &at, length);
+  }
+  return true;
 }
 
 bool listener_is_local(const struct listener *listener) {

@@ -129,7 +129,8 @@ enum step loss_finish(struct exchange *exchange) {
     problem_out_of_memory(&exchange->problem);
     return STEP_FAILED;
   }
-  count_evaluations(exchange, loss->result.values->active);
+  exchange->terms = loss->result.values->active;
+  count_evaluations(exchange, exchange->terms);
   answer(exchange, loss);
   return STEP_DONE;
 }

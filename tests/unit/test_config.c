@@ -281,7 +281,7 @@ static void limits(void **state) {
   char names[256] = "";
   accept_all(&config, ARGUMENTS(text("--max-body=4K"), text("--threads=2")), VARIABLES(NULL));
   config_each(&config, note, names);
-  assert_string_equal(names, "max_body=4096 max_neurons=131072 threads=2 drain_timeout=30 ");
+  assert_string_equal(names, "max_body=4096 max_neurons=131072 threads=2 drain_timeout=30 drain_delay=0 ");
 }
 
 int main(void) {
