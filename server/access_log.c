@@ -32,6 +32,8 @@ static bool trace_id(const char *traceparent, char id[33]) {
   if (strspn(trace, hex) != 32 || trace[32] != '-' || strspn(trace, "0") == 32) return false;
   const char *parent = trace + 33;
   if (strspn(parent, hex) != 16 || parent[16] != '-' || strspn(parent + 17, hex) != 2) return false;
+  bool newer = memcmp(traceparent, "00", 2) != 0; /* which may say more */
+  if (parent[19] && !(newer && parent[19] == '-')) return false;
   memcpy(id, trace, 32);
   id[32] = '\0';
   return true;
