@@ -118,8 +118,10 @@ static void warn(struct failures *failures, const struct exchange *exchange, uin
   log_end(&record);
 }
 
-void access_log_refused(struct server *server, const char *detail) {
-  warn(&server->failures, NULL, clock_ns(), 503, detail);
+void access_log_refused(struct server *server, enum shed reason) {
+  metrics_shed(&server->metrics, reason);
+  warn(&server->failures, NULL, clock_ns(), 503,
+       reason == SHED_CONNECTIONS ? "there are too many connections" : "memory has run out");
 }
 
 void access_log_tick(struct server *server) {
@@ -145,6 +147,7 @@ void access_log(struct exchange *exchange, bool sent) {
   }
   /* That it drains was said once, and is no failure. */
   if (exchange->answer.status < 500 || problem->type == PROBLEM_DRAINING) return;
-  warn(&server->failures, exchange, now, exchange->answer.status,
-       problem->type == PROBLEM_NONE ? "memory has run out" : problem->detail);
+  /* If even the problem could not be printed, another answer went out. */
+  bool printed = problem->type != PROBLEM_NONE && problem_row(problem->type)->status == exchange->answer.status;
+  warn(&server->failures, exchange, now, exchange->answer.status, printed ? problem->detail : "memory has run out");
 }

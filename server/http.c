@@ -168,7 +168,10 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
   struct http *http = context;
   struct call *call = *state;
   (void)url;
-  if (!call) return MHD_queue_response(connection, MHD_HTTP_SERVICE_UNAVAILABLE, http->unavailable);
+  if (!call) {
+    access_log_refused(http->server, SHED_OVERLOADED);
+    return MHD_queue_response(connection, MHD_HTTP_SERVICE_UNAVAILABLE, http->unavailable);
+  }
   if (!call->begun) return begin(http, connection, call, method, version);
   if (*size) {
     call->received += *size;
@@ -239,8 +242,7 @@ static void take(void *context, int fd, const struct sockaddr *peer, socklen_t l
   struct http *http = context;
   int loop = connections_open(&http->connections, fd);
   if (loop < 0) {
-    metrics_shed(&http->server->metrics, SHED_CONNECTIONS);
-    access_log_refused(http->server, "there are too many connections");
+    access_log_refused(http->server, SHED_CONNECTIONS);
     turn_away(http, fd);
   } else if (MHD_add_connection(http->loops[loop], fd, peer, length) != MHD_YES) {
     connections_close(&http->connections, fd); /* which the library has closed: only this thread opens connections */

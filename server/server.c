@@ -127,10 +127,11 @@ static uint64_t wall_clock_ns(void) {
 }
 
 void server_reload(struct server *server) {
-  systemd_reloading(&server->systemd);
+  bool leaving = atomic_load(&server->leaving); /* which was told, and stays so */
+  if (!leaving) systemd_reloading(&server->systemd);
   log_line(LOG_INFO, "reload", "%s", strsignal(SIGHUP));
   /* (access_reload(server) belongs here.) */
-  systemd_ready(&server->systemd, server->listeners, server->listener_count);
+  if (!leaving) systemd_ready(&server->systemd, server->listeners, server->listener_count);
 }
 
 /* For --drain-delay seconds only /readyz knows: load balancers shall see it before the door closes. */

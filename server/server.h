@@ -660,14 +660,16 @@ void log_end(struct log_record *record);                       /* writes it */
 
 /* ---- access_log.c: what is said of a request once it has ended ------------------------------------------ */
 
+/* Why a request is turned away, for metrics.c, too. */
+enum shed { SHED_OVERLOADED, SHED_RATE_LIMITED, SHED_DRAINING, SHED_CONNECTIONS, SHED_REASONS };
 struct failures { /* answers 5xx, of which a bounded number is logged */
   _Atomic uint64_t second, suppressed;
   _Atomic unsigned count;
 };
 /* Its answer was sent, or given up: a line if --access-log asks for it, and a warning of a 5xx. */
 void access_log(struct exchange *exchange, bool sent);
-void access_log_refused(struct server *server, const char *detail); /* a 503 that no exchange was made for */
-void access_log_tick(struct server *server);                        /* says how many warnings were suppressed */
+void access_log_refused(struct server *server, enum shed reason); /* a 503 that no exchange was made for: counts it */
+void access_log_tick(struct server *server);                      /* says how many warnings were suppressed */
 void access_log_format(struct log_record *record, const struct exchange *exchange, bool sent, uint64_t now_ns);
 
 /* ---- process.c: descriptors, limits, what the process uses ---------------------------------------------- */
@@ -709,7 +711,6 @@ void watchdog_tick(struct server *server); /* from the main thread, several time
 extern const char server_commit[]; /* of the sources that it was built from, or "unknown" */
 #define METRIC_STATUSES 24
 #define METRIC_BUCKETS 14
-enum shed { SHED_OVERLOADED, SHED_RATE_LIMITED, SHED_DRAINING, SHED_CONNECTIONS, SHED_REASONS };
 struct metrics {
   _Atomic uint64_t requests[ROUTES_MAX][METRIC_STATUSES];
   _Atomic uint64_t seconds_bucket[ROUTES_MAX][METRIC_BUCKETS];

@@ -7,6 +7,7 @@ import datetime
 import json
 import os
 import re
+import resource
 import socket
 import struct
 import subprocess
@@ -263,6 +264,31 @@ def test_blocked_socket():
     assert broken <= 5 and b'"event":"end"' in said, (broken, said[-1000:])
     ours.close()
     theirs.close()
+
+
+def test_too_many_connections():
+    """Those turned away are counted, and told of by bounded warnings that say how many more there were."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 8192), hard))
+    with tempfile.TemporaryDirectory() as folder, Daemon("--threads", "2", "--listen", f"unix:{folder}/s") as daemon:
+        held, status = [], 200
+        while status == 200 and len(held) < 4096:
+            held += [daemon.connect() for _ in range(64)]
+            held[-1].sendall(get())
+            status = Reader(held[-1]).answer().status
+        for connection in held:
+            connection.close()
+        assert status == 503, f"{len(held)} connections are not too many"
+        wait_for(lambda: ask(daemon, get()).status == 200, "it doesn't recover")
+        turned_away = metric(daemon, 'rnnlossd_shed_total{reason="connections"}')
+        assert turned_away > 0
+        def told():
+            found = [line for line in map(logfmt, daemon.said().split("\n")[:-1]) if line["event"] == "failure"]
+            return sum(int(line.get("suppressed", 0)) + ("status" in line) for line in found)
+        wait_for(lambda: told() >= turned_away, f"{told()} of {turned_away}")
+        assert told() == metric(daemon, 'rnnlossd_shed_total{reason="connections"}')
+        assert "level=warning event=failure status=503" in daemon.said()
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 # ---- Metrics --------------------------------------------------------------------------------------------------
