@@ -14,7 +14,6 @@ static const struct route *route_of(const struct exchange *exchange) {
 
 static bool check_crowd(struct exchange *exchange) {
   if (!exchange->head.crowded) return true;
-  metrics_shed(&exchange->server->metrics, SHED_CONNECTIONS);
   return problem_set(
       &exchange->problem, PROBLEM_OVERLOADED, "",
       "%u connections (--max-connections), or as many as memory allows (--max-memory), are there already",
@@ -45,7 +44,6 @@ static bool reserve(struct exchange *exchange) {
   if (!exchange->head.has_length || length < CONNECTION_BYTES / 4 || passes_by(exchange)) return true;
   if (account_reserve(&exchange->account, length)) return true;
   if (length <= most) {
-    metrics_shed(&exchange->server->metrics, SHED_MEMORY);
     return problem_set(&exchange->problem, PROBLEM_OVERLOADED, "",
                        "other requests have the memory that this one needs, %llu bytes of the %llu there are "
                        "(--max-memory); try again",

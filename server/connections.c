@@ -54,6 +54,7 @@ static void forget(struct connections *connections, struct connection *connectio
   connections->open--;
   if (connection->charged) budget_give(connections->budget, CONNECTION_BYTES);
   connection->owner = 0;
+  atomic_store(&connection->word, 0);
 }
 
 static int least_loaded(const struct connections *connections, const struct loop_range *range) {

@@ -143,6 +143,7 @@ static void start_answer(struct exchange *exchange, unsigned status, const char 
   if (status == 401) answer_header(answer, "WWW-Authenticate", exchange->challenge);
   if (status == 405) answer_header(answer, "Allow", allowed_methods(exchange));
   exchange->answered = true;
+  exchange->answered_ns = clock_ns();
 }
 
 void exchange_answer(struct exchange *exchange, unsigned status, const char *type, const char *bytes, size_t length) {
@@ -257,8 +258,7 @@ bool exchange_end(struct exchange *exchange) {
   exchange->turn_ns = clock_ns();
   if (!exchange->received_ns) exchange->received_ns = exchange->turn_ns;
   enum step step = finish(exchange);
-  exchange->answered_ns = clock_ns();
-  exchange->terms_ns += exchange->answered_ns - exchange->turn_ns;
+  exchange->terms_ns += clock_ns() - exchange->turn_ns;
   if (step == STEP_FAILED) answer_problem(exchange);
   return step != STEP_MORE;
 }

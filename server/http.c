@@ -108,7 +108,7 @@ static struct MHD_Response *unavailable_make(void) {
 
 static enum MHD_Result answer(struct http *http, struct MHD_Connection *connection, struct call *call) {
   struct exchange *exchange = call->exchange;
-  bool last = call->last || atomic_load(&http->server->leaving);
+  bool last = call->last || atomic_load(&http->server->draining);
   uint64_t bytes = !exchange->answer.body         ? exchange->answer.length
                    : exchange->answer.body->sized ? exchange->answer.body->length
                                                   : 0;
@@ -209,7 +209,10 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
   struct http *http = context;
   struct call *call = *state;
   (void)url;
-  if (!call) return MHD_queue_response(connection, MHD_HTTP_SERVICE_UNAVAILABLE, http->unavailable);
+  if (!call) {
+    access_log_refused(http->server, SHED_OVERLOADED);
+    return MHD_queue_response(connection, MHD_HTTP_SERVICE_UNAVAILABLE, http->unavailable);
+  }
   if (!call->begun) return begin(http, connection, call, method, version);
   if (*size) {
     call->received += *size;
@@ -243,7 +246,7 @@ static void on_completed(void *context, struct MHD_Connection *connection, void 
       exchange->sent = exchange->answer.length;
     if (!exchange->answer.status && connection_is_cut(call->connection)) exchange->answer.status = 408;
     metrics_end(&http->server->metrics, exchange);
-    access_log(exchange);
+    access_log(exchange, sent);
   }
   if (sent && call->early) linger(http, connection);
   uint64_t idle_ns = (uint64_t)http->server->config.idle_seconds * 1000000000U;
@@ -275,7 +278,7 @@ static void take(void *context, const struct listener *listener, int fd, const s
   uint64_t header_ns = (uint64_t)http->server->config.header_seconds * 1000000000U;
   int loop = connections_open(&http->connections, fd, range, clock_ns() + header_ns);
   if (loop < 0) {
-    metrics_shed(&http->server->metrics, SHED_CONNECTIONS);
+    access_log_refused(http->server, SHED_CONNECTIONS);
     if (!listener->tls) bare_answer(fd, PROBLEM_OVERLOADED, "there are too many connections (--max-connections)");
     lingerer_add(http->lingerer, fd);
   } else if (MHD_add_connection(http->loops[loop], fd, peer, length) != MHD_YES) {
@@ -284,8 +287,9 @@ static void take(void *context, const struct listener *listener, int fd, const s
 }
 
 static void tick(void *context) {
-  struct http *http = context;
-  atomic_fetch_add(&http->server->metrics.timeouts, connections_check(&http->connections));
+  struct server *server = ((struct http *)context)->server;
+  http_check(server);
+  access_log_tick(server);
 }
 
 /* ---- Start and end ---------------------------------------------------------------------------------- */
@@ -317,13 +321,14 @@ static struct MHD_Daemon *loop_start(struct http *http, bool tls) {
       tls_priorities(), client_ca ? MHD_OPTION_HTTPS_MEM_TRUST : MHD_OPTION_END, client_ca, MHD_OPTION_END);
 }
 
-static void http_end(struct http *http) {
+void http_end(struct server *server) {
+  struct http *http = server->http;
   acceptor_stop(http->acceptor);
   for (size_t i = 0; i < http->loop_count; i++) MHD_stop_daemon(http->loops[i]);
   lingerer_stop(http->lingerer);
   if (http->unavailable) MHD_destroy_response(http->unavailable);
   connections_end(&http->connections);
-  http->server->http = NULL;
+  server->http = NULL;
   memory_release(http);
 }
 
@@ -364,35 +369,31 @@ bool http_start(struct server *server) {
     if (connections_setup(&http->connections, &server->config, plain + tls, &server->budget) && start_all(http)) {
       return true;
     }
-    http_end(http);
+    http_end(server);
   }
   fprintf(stderr, "rnnlossd: no memory, descriptors or threads to start with\n");
   return false;
 }
 
-/* Waits until no request is in flight, or until a moment has come; false: some still are. */
-static bool wait_until_idle(struct server *server, uint64_t until_ns) {
-  for (unsigned turn = 0; atomic_load(&server->metrics.in_flight) > 0; turn++) {
-    if (clock_ns() >= until_ns) return false;
-    if (turn % 64 == 0) connections_check(&server->http->connections);
-    nanosleep(&(struct timespec){.tv_nsec = 2000000}, NULL);
-  }
-  return true;
+size_t http_loops(const struct server *server) {
+  return server->http->loop_count;
 }
 
-void http_drain(struct server *server) {
+bool http_join(struct server *server, size_t loop, int fd) {
+  const struct sockaddr nowhere = {.sa_family = AF_UNIX};
+  return MHD_add_connection(server->http->loops[loop], fd, &nowhere, sizeof nowhere.sa_family) == MHD_YES;
+}
+
+void http_close_door(struct server *server) {
+  acceptor_stop(server->http->acceptor);
+  server->http->acceptor = NULL;
+}
+
+void http_begin_no_more(struct server *server) {
+  atomic_store(&server->http->closed, true);
+}
+
+void http_check(struct server *server) {
   struct http *http = server->http;
-  uint64_t until_ns = clock_ns() + (uint64_t)server->config.drain_seconds * 1000000000U;
-  atomic_store(&server->leaving, true);
-  acceptor_stop(http->acceptor);
-  http->acceptor = NULL;
-  for (size_t i = 0; i < server->listener_count; i++) listener_close(&server->listeners[i]);
-  bool idle = wait_until_idle(server, until_ns);
-  /* A request that begins now is not answered at all; one that began a moment ago still is. */
-  atomic_store(&http->closed, true);
-  if (!idle || !wait_until_idle(server, until_ns)) {
-    log_line(LOG_WARNING, "drain", "%u s have passed: %llu requests are left unanswered", server->config.drain_seconds,
-             (unsigned long long)atomic_load(&server->metrics.in_flight));
-  }
-  http_end(http);
+  atomic_fetch_add(&server->metrics.timeouts, connections_check(&http->connections));
 }

@@ -106,7 +106,7 @@ enum step live_finish(struct exchange *exchange) {
 }
 
 enum step ready_finish(struct exchange *exchange) {
-  if (!atomic_load(&exchange->server->draining)) return answer_state(exchange, "ready");
+  if (!atomic_load(&exchange->server->leaving)) return answer_state(exchange, "ready");
   problem_set(&exchange->problem, PROBLEM_DRAINING, "", "requests in flight are answered, new ones belong elsewhere");
   return STEP_FAILED;
 }

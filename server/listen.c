@@ -161,33 +161,41 @@ bool listener_open(struct listener *listener, const char *address, const struct 
   return open_tcp(listener, address, error, size);
 }
 
-static void name_unix(struct listener *listener) {
-  struct sockaddr_un at = {0};
-  socklen_t length = sizeof at;
-  if (getsockname(listener->fd, (struct sockaddr *)&at, &length) != 0) length = 0;
-  bool abstract = length > offsetof(struct sockaddr_un, sun_path) && at.sun_path[0] == '\0';
-  snprintf(listener->name, sizeof listener->name, "unix:%s%.107s", abstract ? "@" : "", at.sun_path + abstract);
+static void name_unix(struct listener *listener, const struct sockaddr_un *at, socklen_t length) {
+  size_t most = sizeof at->sun_path,
+         named = length > offsetof(struct sockaddr_un, sun_path) ? length - offsetof(struct sockaddr_un, sun_path) : 0;
+  bool abstract = named > 0 && !at->sun_path[0];
+  const char *path = at->sun_path + abstract;
+  snprintf(listener->name, sizeof listener->name, "unix:%s%.*s", abstract ? "@" : "",
+           (int)((named < most ? named : most) - abstract), named ? path : "");
 }
 
 bool listener_adopt(struct listener *listener, int fd, const struct config *config, char *error, size_t size) {
-  int type = 0, listening = 0, family = 0;
-  socklen_t length = sizeof type;
-  *listener = (struct listener){.fd = fd};
-  if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &length) != 0) return wrong(error, size, "%s", strerror(errno));
-  length = sizeof listening;
-  getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &length);
-  length = sizeof family;
-  getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &family, &length);
-  if (type != SOCK_STREAM || !listening) return wrong(error, size, "it is not a listening stream socket");
+  *listener = (struct listener){.fd = -1};
+  struct sockaddr_storage bound = {0};
+  socklen_t length = sizeof bound, type_size = sizeof(int), listens_size = sizeof(int);
+  int type = 0, listens = 0;
+  if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &type_size) != 0 ||
+      getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &listens_size) != 0 ||
+      getsockname(fd, (struct sockaddr *)&bound, &length) != 0) {
+    return wrong(error, size, "%s", strerror(errno));
+  }
+  bool known = bound.ss_family == AF_INET || bound.ss_family == AF_INET6 || bound.ss_family == AF_UNIX;
+  if (!known || type != SOCK_STREAM || !listens) {
+    return wrong(error, size, "it is no listening stream socket (Accept= must be no)");
+  }
   int flags = fcntl(fd, F_GETFL);
   if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) != 0 || fcntl(fd, F_SETFD, FD_CLOEXEC) != 0) {
     return wrong(error, size, "%s", strerror(errno));
   }
-  if (family == AF_UNIX) {
-    name_unix(listener); /* its path is not ours to remove */
-  } else {
+  listener->fd = fd;
+  if (bound.ss_family != AF_UNIX) {
     listener->tls = config->tls_cert != NULL;
     name_tcp(listener);
+  } else {
+    struct sockaddr_un at;
+    memcpy(&at, &bound, sizeof at);
+    name_unix(listener, &at, length);
   }
   return true;
 }

@@ -114,7 +114,6 @@ static void answer(struct exchange *exchange, struct loss *loss) {
 }
 
 static void count_evaluations(struct exchange *exchange, unsigned active) {
-  exchange->active = active;
   for (int k = 0; k < RNNLOSS_TERMS; k++) {
     if (active & 1u << k) atomic_fetch_add_explicit(&exchange->server->metrics.evaluations[k], 1, memory_order_relaxed);
   }
@@ -131,7 +130,8 @@ enum step loss_finish(struct exchange *exchange) {
     problem_out_of_memory(&exchange->problem);
     return STEP_FAILED;
   }
-  count_evaluations(exchange, loss->result.values->active);
+  exchange->terms = loss->result.values->active;
+  count_evaluations(exchange, exchange->terms);
   answer(exchange, loss);
   return STEP_DONE;
 }

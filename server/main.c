@@ -13,6 +13,7 @@ static void say(void *context, const char *address) {
 
 int main(int argc, char **argv) {
   struct config config;
+  server_prepare();
   switch (config_read(&config, argc, argv, environ)) {
   case CONFIG_RUN:
     return server_run(&config, say, NULL);

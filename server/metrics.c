@@ -48,6 +48,18 @@ void metrics_begin(struct metrics *metrics) {
   atomic_fetch_add(&metrics->in_flight, 1);
 }
 
+void metrics_shed(struct metrics *metrics, enum shed reason) {
+  add(&metrics->shed[reason], 1);
+}
+
+/* 503 and 429 to what asked for work: /readyz's 503 turns nobody away. */
+static void count_shed(struct metrics *metrics, const struct exchange *exchange) {
+  unsigned status = exchange->answer.status;
+  if ((status != 503 && status != 429) || exchange->route < 0 || !routes[exchange->route].post) return;
+  bool draining = exchange->problem.type == PROBLEM_DRAINING;
+  metrics_shed(metrics, status == 429 ? SHED_RATE_LIMITED : draining ? SHED_DRAINING : SHED_OVERLOADED);
+}
+
 void metrics_end(struct metrics *metrics, const struct exchange *exchange) {
   size_t route = route_slot(exchange->route), bucket = 0;
   uint64_t took = exchange->began_ns ? clock_ns() - exchange->began_ns : 0;
@@ -57,11 +69,8 @@ void metrics_end(struct metrics *metrics, const struct exchange *exchange) {
   add(&metrics->nanoseconds[route], took);
   add(&metrics->bytes_in, exchange->received);
   add(&metrics->bytes_out, exchange->sent);
+  count_shed(metrics, exchange);
   atomic_fetch_sub(&metrics->in_flight, 1);
-}
-
-void metrics_shed(struct metrics *metrics, enum shed reason) {
-  add(&metrics->shed[reason], 1);
 }
 
 /* ---- Writing ---------------------------------------------------------------------------------------- */
@@ -164,41 +173,15 @@ static void write_evaluations(struct text *text, const struct metrics *metrics) 
 }
 
 static void write_shed(struct text *text, const struct metrics *metrics) {
-  static const char *const reasons[SHED_REASONS] = {
-      [SHED_CONNECTIONS] = "connections", [SHED_MEMORY] = "memory", [SHED_SHARE] = "share"};
+  static const char *const reasons[SHED_REASONS] = {"overloaded", "rate-limited", "draining", "connections"};
   write_family(text, "rnnlossd_shed_total", "counter",
-               "Refused for now, by what there was too much of: connections, memory, a token's requests.");
-  for (int i = 0; i < SHED_REASONS; i++) {
+               "Requests turned away by reason; connections: as many were open as may be.");
+  for (size_t i = 0; i < SHED_REASONS; i++) {
     text_string(text, "rnnlossd_shed_total{reason=\"");
     text_string(text, reasons[i]);
     text_string(text, "\"}");
     write_value(text, get(&metrics->shed[i]));
   }
-}
-
-static void write_process(struct text *text, const struct server *server) {
-  struct process_use use = process_measure();
-  write_single(text, "process_resident_memory_bytes", "gauge", "Memory of the process.", use.resident_bytes);
-  write_single(text, "process_open_fds", "gauge", "Open descriptors.", use.open_descriptors);
-  write_single(text, "process_max_fds", "gauge", "Descriptors that there may be.", use.most_descriptors);
-  write_family(text, "process_cpu_seconds_total", "counter", "Processor time used, in seconds.");
-  text_string(text, "process_cpu_seconds_total");
-  write_seconds(text, use.cpu_ns);
-  write_family(text, "process_start_time_seconds", "gauge", "When the daemon started, in seconds since 1970.");
-  text_string(text, "process_start_time_seconds");
-  write_seconds(text, server->started_ns);
-}
-
-/* What is there now. */
-static void write_state(struct text *text, const struct server *server) {
-  const struct metrics *metrics = &server->metrics;
-  write_single(text, "rnnlossd_requests_in_flight", "gauge", "Requests begun and not answered, this one included.",
-               get(&metrics->in_flight));
-  write_single(text, "rnnlossd_connections", "gauge", "Connections open.", get(&metrics->connections));
-  write_single(text, "rnnlossd_reserved_bytes", "gauge", "Memory reserved for requests and connections.",
-               get(&server->budget.reserved));
-  write_single(text, "rnnlossd_draining", "gauge", "1 while the daemon is about to end.",
-               atomic_load(&server->draining));
 }
 
 static void write_build(struct text *text) {
@@ -213,6 +196,56 @@ static void write_build(struct text *text) {
   write_value(text, 1);
 }
 
+static void write_singles(struct text *text, const struct server *server) {
+  const struct metrics *metrics = &server->metrics;
+  const struct {
+    const char *name, *type, *help;
+    uint64_t value;
+  } rows[] = {
+      {"rnnlossd_received_bytes_total", "counter", "Bytes of request bodies.", get(&metrics->bytes_in)},
+      {"rnnlossd_sent_bytes_total", "counter", "Bytes of answers' bodies.", get(&metrics->bytes_out)},
+      {"rnnlossd_requests_in_flight", "gauge", "Requests begun and not answered, this one included.",
+       get(&metrics->in_flight)},
+      {"rnnlossd_connections", "gauge", "Connections open.", get(&metrics->connections)},
+      {"rnnlossd_reserved_bytes", "gauge", "Memory reserved for requests and connections.",
+       get(&server->budget.reserved)},
+      {"rnnlossd_timeouts_total", "counter", "Connections ended because their peer was too slow.",
+       get(&metrics->timeouts)},
+      {"rnnlossd_draining", "gauge", "1 once the end was asked for, else 0.", atomic_load(&server->leaving)},
+      {"rnnlossd_log_lines_dropped_total", "counter", "Log lines that could not be written.", log_dropped()},
+  };
+  for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+    write_single(text, rows[i].name, rows[i].type, rows[i].help, rows[i].value);
+  }
+}
+
+static void write_single_seconds(struct text *text, const char *name, const char *type, const char *help, uint64_t ns) {
+  write_family(text, name, type, help);
+  text_string(text, name);
+  write_seconds(text, ns);
+}
+
+/* By the names that every Prometheus client has for them. What the system does not say is left out. */
+static void write_process(struct text *text, const struct server *server) {
+  struct process_use use;
+  process_measure(&use);
+  const struct {
+    const char *name, *help;
+    uint64_t value;
+  } rows[] = {
+      {"process_resident_memory_bytes", "Memory in use.", use.resident_bytes},
+      {"process_virtual_memory_bytes", "Address space in use.", use.virtual_bytes},
+      {"process_open_fds", "Descriptors in use.", use.descriptors},
+      {"process_max_fds", "Descriptors that may be.", use.descriptors_max},
+  };
+  for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+    if (rows[i].value) write_single(text, rows[i].name, "gauge", rows[i].help, rows[i].value);
+  }
+  write_single_seconds(text, "process_cpu_seconds_total", "counter", "Processor time spent.", use.cpu_ns);
+  write_single_seconds(text, "process_start_time_seconds", "gauge", "When it started, in seconds since 1970.",
+                       server->started_ns);
+}
+
 enum step metrics_finish(struct exchange *exchange) {
   const struct metrics *metrics = &exchange->server->metrics;
   struct text text = {.arena = &exchange->arena};
@@ -220,14 +253,8 @@ enum step metrics_finish(struct exchange *exchange) {
   write_requests(&text, metrics);
   write_histogram(&text, metrics);
   write_evaluations(&text, metrics);
-  write_single(&text, "rnnlossd_received_bytes_total", "counter", "Bytes of request bodies.", get(&metrics->bytes_in));
-  write_single(&text, "rnnlossd_sent_bytes_total", "counter", "Bytes of answers' bodies.", get(&metrics->bytes_out));
   write_shed(&text, metrics);
-  write_single(&text, "rnnlossd_timeouts_total", "counter", "Connections ended because a peer was too slow.",
-               get(&metrics->timeouts));
-  write_single(&text, "rnnlossd_log_lines_dropped_total", "counter", "Log lines that could not be written.",
-               log_dropped());
-  write_state(&text, exchange->server);
+  write_singles(&text, exchange->server);
   write_process(&text, exchange->server);
   exchange_answer(exchange, 200, "text/plain; version=0.0.4; charset=utf-8", text.failed ? NULL : text.bytes,
                   text.length);

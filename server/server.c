@@ -1,6 +1,4 @@
 /* server.c - the daemon's life, from start to end */
-#include <errno.h>
-#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -10,41 +8,40 @@
 
 #include "server.h"
 
-static void end_signals(sigset_t *signals) {
-  sigemptyset(signals);
-  sigaddset(signals, SIGTERM);
-  sigaddset(signals, SIGINT);
-  sigaddset(signals, SIGHUP);
-}
+#define SECOND_NS ((uint64_t)1000000000)
 
-/* Blocks the signals that end the daemon or make it read its files again, here and in all threads to come: they are
- * waited for. */
-static void signals_block(void) {
-  sigset_t waited;
-  end_signals(&waited);
-  sigaddset(&waited, SIGHUP);
-  pthread_sigmask(SIG_BLOCK, &waited, NULL);
+/* ---- Signals: blocked in all threads, and waited for -------------------------------------------------- */
+
+static sigset_t signal_set(const int *numbers, size_t count) {
+  sigset_t set;
+  sigemptyset(&set);
+  for (size_t i = 0; i < count; i++) sigaddset(&set, numbers[i]);
+  return set;
+}
+static const int all[] = {SIGHUP, SIGTERM, SIGINT};
+#define SIGNALS_ALL signal_set(all, 3)
+#define SIGNALS_RELOAD signal_set(all, 1)
+#define SIGNALS_END signal_set(all + 1, 2)
+
+void server_prepare(void) {
+  sigset_t signals = SIGNALS_ALL;
+  pthread_sigmask(SIG_BLOCK, &signals, NULL);
   signal(SIGPIPE, SIG_IGN);
+  process_standard_descriptors();
 }
 
-/* Reads again what may change while the daemon runs. */
-static void server_reload(struct server *server) {
-  systemd_reloading();
-  log_line(LOG_INFO, "reload", "reading again what may change");
-  access_reload(server);
-  systemd_notify("READY=1");
-}
-
-/* Waits for a signal that ends the daemon. */
-static int signal_wait(struct server *server) {
-  sigset_t waited;
-  end_signals(&waited);
-  sigaddset(&waited, SIGHUP);
+/* Waits for one of the signals, and reloads meanwhile as often as it is told to; 0: the moment has come (0: none). */
+static int signal_wait(struct server *server, sigset_t signals, uint64_t until_ns) {
   for (;;) {
-    int number = 0;
-    if (sigwait(&waited, &number) != 0) continue;
-    if (number != SIGHUP) return number;
-    server_reload(server);
+    uint64_t now = clock_ns(), pause = 3600 * SECOND_NS;
+    if (until_ns && now >= until_ns) return 0;
+    if (until_ns && until_ns - now < pause) pause = until_ns - now;
+    if (server->systemd.watchdog_ns && server->systemd.watchdog_ns / 3 < pause) pause = server->systemd.watchdog_ns / 3;
+    struct timespec limit = {.tv_sec = (time_t)(pause / SECOND_NS), .tv_nsec = (long)(pause % SECOND_NS)};
+    watchdog_tick(server);
+    int number = sigtimedwait(&signals, NULL, &limit);
+    if (number == SIGHUP) server_reload(server);
+    if (number > 0 && number != SIGHUP) return number;
   }
 }
 
@@ -58,59 +55,59 @@ static void signals_unblock(void) {
   struct sigaction action = {.sa_handler = end_at_once};
   sigaction(SIGTERM, &action, NULL);
   sigaction(SIGINT, &action, NULL);
-  signal(SIGHUP, SIG_IGN);
-  sigset_t ends;
-  end_signals(&ends);
+  sigset_t ends = SIGNALS_END;
   pthread_sigmask(SIG_UNBLOCK, &ends, NULL);
 }
+
+/* ---- Listeners ---------------------------------------------------------------------------------------- */
 
 static void listeners_close(struct server *server) {
   while (server->listener_count > 0) listener_close(&server->listeners[--server->listener_count]);
 }
 
-static bool may_listen(const struct server *server, const struct listener *listener) {
+static bool may_listen(const struct server *server, const struct listener *listener, const char *address) {
   const struct config *config = &server->config;
   if (config->allow_anonymous || access_asks(config) || listener_is_local(listener)) return true;
   fprintf(stderr,
           "rnnlossd: --listen: \"%s\" is not loopback, and anybody who reaches it could call: "
           "give --tokens FILE, or --tls-client-ca FILE, or say --allow-anonymous if that is meant\n",
-          listener->name);
+          address);
   return false;
 }
 
-static bool listen_refused(const char *address, const char *error) {
-  fprintf(stderr, "rnnlossd: --listen: \"%s\": %s\n", address, error);
-  return false;
-}
-
-/* Sockets that a service manager passes take the place of the default address. */
+/* The sockets that the service manager has opened. */
 static bool listeners_adopt(struct server *server) {
-  int passed = systemd_sockets();
-  for (int i = 0; i < passed; i++) {
-    char error[200], name[40];
-    snprintf(name, sizeof name, "passed descriptor %d", 3 + i);
-    if (server->listener_count == LISTEN_MAX) return listen_refused(name, "too many addresses");
-    struct listener *listener = &server->listeners[server->listener_count];
-    if (!listener_adopt(listener, 3 + i, &server->config, error, sizeof error)) return listen_refused(name, error);
+  char error[200];
+  if (server->systemd.sockets > LISTEN_MAX) {
+    fprintf(stderr, "rnnlossd: more than %d sockets are passed\n", LISTEN_MAX);
+    return false;
+  }
+  for (size_t i = 0; i < server->systemd.sockets; i++) {
+    struct listener *listener = &server->listeners[i];
+    int fd = SYSTEMD_FIRST_SOCKET + (int)i;
+    if (!listener_adopt(listener, fd, &server->config, error, sizeof error)) {
+      fprintf(stderr, "rnnlossd: descriptor %d, a passed socket: %s\n", fd, error);
+      return false;
+    }
     server->listener_count++;
-    if (!may_listen(server, listener)) return false;
+    if (!may_listen(server, listener, listener->name)) return false;
   }
   return true;
 }
 
 static bool listeners_open(struct server *server) {
   const struct config *config = &server->config;
-  if (!listeners_adopt(server)) return false;
-  bool enough = server->listener_count > 0 && !config->listen_given;
-  for (size_t i = 0; !enough && i < config->listen_count; i++) {
-    char error[200];
-    if (server->listener_count == LISTEN_MAX) return listen_refused(config->listen[i], "too many addresses");
+  if (server->systemd.sockets > 0 && !config->listen_given) return true;
+  for (size_t i = 0; i < config->listen_count; i++) {
+    char error[200] = "with the passed sockets these are too many addresses";
     struct listener *listener = &server->listeners[server->listener_count];
-    if (!listener_open(listener, config->listen[i], config, error, sizeof error)) {
-      return listen_refused(config->listen[i], error);
+    if (server->listener_count == LISTEN_MAX ||
+        !listener_open(listener, config->listen[i], config, error, sizeof error)) {
+      fprintf(stderr, "rnnlossd: --listen: \"%s\": %s\n", config->listen[i], error);
+      return false;
     }
     server->listener_count++;
-    if (!may_listen(server, listener)) return false;
+    if (!may_listen(server, listener, config->listen[i])) return false;
   }
   return true;
 }
@@ -122,52 +119,46 @@ static void announce_all(const struct server *server, void (*announce)(void *, c
   }
 }
 
+/* ---- Start, reload, end ------------------------------------------------------------------------------- */
+
 static uint64_t wall_clock_ns(void) {
   struct timespec now;
   clock_gettime(CLOCK_REALTIME, &now);
-  return (uint64_t)now.tv_sec * 1000000000U + (uint64_t)now.tv_nsec;
+  return (uint64_t)now.tv_sec * SECOND_NS + (uint64_t)now.tv_nsec;
 }
 
-/* Descriptors that are closed at the start would be taken by sockets, and logs written to these. */
-static void standard_descriptors(void) {
-  int fd = open("/dev/null", O_RDWR);
-  while (fd >= 0 && fd <= STDERR_FILENO) fd = dup(fd);
-  if (fd >= 0) close(fd);
+void server_reload(struct server *server) {
+  bool leaving = atomic_load(&server->leaving); /* which was told, and stays so */
+  if (!leaving) systemd_reloading(&server->systemd);
+  log_line(LOG_INFO, "reload", "%s", strsignal(SIGHUP));
+  access_reload(server);
+  if (!leaving) systemd_ready(&server->systemd, server->listeners, server->listener_count);
 }
 
-static void descriptors_want(const struct config *config) {
-  uint64_t wanted = (uint64_t)config->max_connections + CONNECTIONS_SPARE + DESCRIPTORS_OTHER;
-  if (process_raise_descriptors(wanted)) return;
-  log_line(LOG_WARNING, "descriptors", "%llu may be had, and %u connections (--max-connections) would need %llu",
-           (unsigned long long)process_measure().most_descriptors, config->max_connections, (unsigned long long)wanted);
-}
-
-/* Balancers are given time to see that it is going before its door closes. */
-static void delay(const struct server *server) {
-  struct timespec left = {.tv_sec = server->config.delay_seconds};
-  while (nanosleep(&left, &left) != 0 && errno == EINTR) {
-  }
-}
-
-static void drain(struct server *server, int number) {
-  const struct config *config = &server->config;
-  atomic_store(&server->draining, true);
-  systemd_notify("STOPPING=1");
-  log_line(LOG_INFO, "drain", "%s: after %u s no new connections, then at most %u s for requests in flight",
-           strsignal(number), config->delay_seconds, config->drain_seconds);
+/* For --drain-delay seconds only /readyz knows: load balancers shall see it before the door closes. */
+static void leave(struct server *server, int number) {
+  unsigned delay = server->config.drain_delay;
+  atomic_store(&server->leaving, true);
+  systemd_stopping(&server->systemd);
   signals_unblock();
-  delay(server);
-  http_drain(server);
+  if (delay > 0) {
+    log_line(LOG_INFO, "leave", "%s: /readyz says so; in %u s the door closes", strsignal(number), delay);
+    signal_wait(server, SIGNALS_RELOAD, clock_ns() + delay * SECOND_NS);
+  }
+  log_line(LOG_INFO, "drain", "%s: no new connections, at most %u s for requests in flight", strsignal(number),
+           server->config.drain_seconds);
+  drain(server);
 }
 
 int server_run(const struct config *config, void (*announce)(void *context, const char *address), void *context) {
   struct server server = {.config = *config, .started_ns = wall_clock_ns(), .budget.limit = config->max_memory};
-  standard_descriptors();
+  server_prepare();
+  systemd_begin(&server.systemd);
   memory_setup();
-  log_setup(config->log_level, config->log_json);
-  signals_block();
-  descriptors_want(config);
-  if (!access_setup(&server) || !listeners_open(&server) || !http_start(&server)) {
+  log_setup(config->log_level, config->log_format);
+  uint64_t descriptors = (uint64_t)config->max_connections + CONNECTIONS_SPARE + DESCRIPTORS_OTHER;
+  process_allow_descriptors(descriptors, descriptors);
+  if (!access_setup(&server) || !listeners_adopt(&server) || !listeners_open(&server) || !http_start(&server)) {
     listeners_close(&server);
     access_end(&server);
     return 1;
@@ -175,9 +166,9 @@ int server_run(const struct config *config, void (*announce)(void *context, cons
   log_line(LOG_INFO, "start", "rnnlossd %s, kernel %s, %u loops", SERVER_VERSION, rnnloss_kernel(), config->threads);
   access_warn(&server);
   announce_all(&server, announce, context);
-  systemd_notify("READY=1");
+  systemd_ready(&server.systemd, server.listeners, server.listener_count);
 
-  drain(&server, signal_wait(&server));
+  leave(&server, signal_wait(&server, SIGNALS_ALL, 0));
   listeners_close(&server);
   access_end(&server);
   log_line(LOG_INFO, "end", "ended");

@@ -21,6 +21,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 
 #include "number_text.h"
 #include "rnnloss.h"
@@ -634,9 +635,9 @@ struct exchange {
   uint64_t sent;                  /* bytes of the answer's body, counted by http.c */
   uint64_t began_ns, received_ns; /* monotonic: its headers, its last byte had come; 0: not yet */
   uint64_t reduce_ns, terms_ns;   /* time spent while the body arrived, and after */
-  uint64_t answered_ns;           /* when its answer was ready */
-  unsigned active;                /* bit k: term k was evaluated */
   uint64_t turn_ns;               /* when the present turn of exchange_end began */
+  uint64_t answered_ns;           /* when the answer was begun; 0: there is none */
+  unsigned terms;                 /* bit k: term k was evaluated */
   struct problem problem;
   struct answer answer;
   struct holder *holder;  /* whose token it came with; NULL: none was asked for */
@@ -699,10 +700,10 @@ struct config {
   bool metrics_anonymous;          /* /metrics asks nobody */
   unsigned unix_mode;              /* permissions of unix sockets; 0: by the umask */
   unsigned drain_seconds;          /* how long a drain may take */
-  unsigned delay_seconds;          /* how long it accepts still, while /readyz says that it drains */
-  bool access_log;                 /* a line for each request */
-  bool log_json;
+  unsigned drain_delay;            /* seconds before it, in which only /readyz says that it comes */
   enum log_level { LOG_ERROR, LOG_WARNING, LOG_INFO, LOG_DEBUG } log_level;
+  enum log_format { LOG_LOGFMT, LOG_JSON } log_format;
+  bool access_log;        /* a line for each request */
   char listen_text[2048]; /* RNNLOSSD_LISTEN, cut at its commas */
 };
 enum config_outcome { CONFIG_RUN, CONFIG_EXIT, CONFIG_WRONG }; /* go on; --help or --version was served; refused */
@@ -777,46 +778,80 @@ bool access_check(struct exchange *exchange);
 /* Would strangers be asked who they are? */
 bool access_asks(const struct config *config);
 
-/* ---- log.c, access_log.c: lines on standard error ------------------------------------------------------ */
+/* ---- log.c: lines on standard error, each one write(2) ------------------------------------------------ */
 
-void log_setup(enum log_level level, bool json); /* json: JSON objects, else logfmt */
-bool log_wanted(enum log_level level);           /* would a line of this level be written? */
+void log_setup(enum log_level level, enum log_format format);
+bool log_wanted(enum log_level level); /* would a line of this level be written? */
 /* detail is a text for people, made as by printf; it is quoted. */
 void log_line(enum log_level level, const char *event, const char *detail, ...) PRINTF_LIKE(3, 4);
 uint64_t log_dropped(void); /* lines that could not be written */
 
-#define LOG_RECORD_MAX ((size_t)3072) /* below PIPE_BUF: lines of several threads don't mix */
-#define LOG_RECORD_END ((size_t)16)
-struct log_record { /* a line of several fields */
-  bool json;
+/* A line with fields of its own: begin, fields, end. A field that has no room is left out, a long text is cut. */
+struct log_record {
   size_t length;
-  char text[LOG_RECORD_MAX];
+  bool json;
+  char bytes[3072]; /* below PIPE_BUF: lines of several processes don't mix */
 };
-void log_begin(struct log_record *record, enum log_level level, const char *event);
-void log_text(struct log_record *record, const char *key, const char *value); /* of any bytes */
-void log_word(struct log_record *record, const char *key, const char *value); /* a plain word of ours */
-void log_number(struct log_record *record, const char *key, uint64_t value);
-void log_end(struct log_record *record);
+void log_begin(struct log_record *record, enum log_level level, const char *event); /* whether it is wanted or not */
+void log_text(struct log_record *record, const char *name, const char *text);       /* quoted; NULL: no field */
+void log_word(struct log_record *record, const char *name, const char *word);       /* quoted where it must be */
+void log_number(struct log_record *record, const char *name, uint64_t value);
+void log_boolean(struct log_record *record, const char *name, bool value);
+void log_nothing(struct log_record *record, const char *name); /* JSON's null */
+void log_end(struct log_record *record);                       /* writes it */
 
-void access_log(const struct exchange *exchange); /* once it is over */
+/* ---- access_log.c: what is said of a request once it has ended ------------------------------------------ */
 
-/* ---- systemd.c, process.c: what is around the process --------------------------------------------------- */
+/* Why a request is turned away, for metrics.c, too. */
+enum shed { SHED_OVERLOADED, SHED_RATE_LIMITED, SHED_DRAINING, SHED_CONNECTIONS, SHED_REASONS };
+struct failures { /* answers 5xx, of which a bounded number is logged */
+  _Atomic uint64_t second, suppressed;
+  _Atomic unsigned count;
+};
+/* Its answer was sent, or given up: a line if --access-log asks for it, and a warning of a 5xx. */
+void access_log(struct exchange *exchange, bool sent);
+void access_log_refused(struct server *server, enum shed reason); /* a 503 that no exchange was made for: counts it */
+void access_log_tick(struct server *server);                      /* says how many warnings were suppressed */
+void access_log_format(struct log_record *record, const struct exchange *exchange, bool sent, uint64_t now_ns);
 
-int systemd_sockets(void);              /* listening sockets that were passed, from descriptor 3 on */
-void systemd_notify(const char *state); /* "READY=1": to who wants to know */
-void systemd_reloading(void);
+/* ---- process.c: descriptors, limits, what the process uses ---------------------------------------------- */
 
+/* A socket must not become descriptor 2, which lines are written to: what is closed of 0 to 2 becomes /dev/null. */
+void process_standard_descriptors(void);
+/* Raises the soft limit as far as is of use; warns if the hard one is too low for those needed. */
+void process_allow_descriptors(uint64_t needed, uint64_t useful);
 struct process_use {
-  uint64_t resident_bytes, open_descriptors, most_descriptors, cpu_ns;
+  uint64_t resident_bytes, virtual_bytes; /* 0: not known */
+  uint64_t descriptors, descriptors_max;
+  uint64_t cpu_ns;
 };
-struct process_use process_measure(void);
-bool process_raise_descriptors(uint64_t wanted); /* false: fewer may be had */
+void process_measure(struct process_use *use);
+
+/* ---- systemd.c: what a service manager passes, and is told ---------------------------------------------- */
+
+struct listener;
+#define SYSTEMD_FIRST_SOCKET 3
+struct systemd {
+  struct sockaddr_un notify;
+  socklen_t notify_length; /* 0: nobody wants to be told */
+  uint64_t watchdog_ns;    /* it wants to hear something that often; 0: it doesn't */
+  uint64_t alive_ns;       /* when it last did */
+  size_t sockets;          /* that were passed, from descriptor 3 on; LISTEN_MAX + 1: too many */
+};
+void systemd_begin(struct systemd *systemd); /* reads the environment, and cleans it: before there are threads */
+void systemd_ready(const struct systemd *systemd, const struct listener *listeners, size_t count);
+void systemd_reloading(const struct systemd *systemd);
+void systemd_stopping(const struct systemd *systemd);
+void systemd_alive(const struct systemd *systemd);
+
+/* ---- watchdog.c: proves to the service manager that every loop lives ------------------------------------ */
+
+void watchdog_tick(struct server *server); /* from the main thread, several times in watchdog_ns; may take a third */
 
 /* ---- metrics.c: counters; Prometheus text ------------------------------------------------------------- */
 
 extern const char server_commit[]; /* of the sources that it was built from, or "unknown" */
 #define METRIC_STATUSES 24
-enum shed { SHED_CONNECTIONS, SHED_MEMORY, SHED_SHARE, SHED_REASONS }; /* why a request was refused for now */
 #define METRIC_BUCKETS 14
 struct metrics {
   _Atomic uint64_t requests[ROUTES_MAX][METRIC_STATUSES];
@@ -824,12 +859,12 @@ struct metrics {
   _Atomic uint64_t nanoseconds[ROUTES_MAX];
   _Atomic uint64_t bytes_in, bytes_out;
   _Atomic uint64_t in_flight, connections, timeouts;
-  _Atomic uint64_t shed[SHED_REASONS];
   _Atomic uint64_t evaluations[RNNLOSS_TERMS];
+  _Atomic uint64_t shed[SHED_REASONS];
 };
-void metrics_begin(struct metrics *metrics); /* a request's headers have come */
-void metrics_shed(struct metrics *metrics, enum shed reason);
+void metrics_begin(struct metrics *metrics);                                /* a request's headers have come */
 void metrics_end(struct metrics *metrics, const struct exchange *exchange); /* it is answered, or its peer is gone */
+void metrics_shed(struct metrics *metrics, enum shed reason);               /* turned away, before it was a request */
 
 /* ---- head.c: a request's headers, and what is doubtful in them ----------------------------------------- */
 
@@ -947,11 +982,12 @@ void lingerer_stop(struct lingerer *lingerer);        /* waits up to 2 s for the
 struct server {
   struct config config;
   struct metrics metrics;
+  _Atomic bool leaving;  /* the end was asked for: /readyz says 503 */
+  _Atomic bool draining; /* .. and has begun: connections end with their answer */
   struct budget budget;
-  _Atomic bool draining; /* /readyz says so */
-  _Atomic bool leaving;  /* nothing is accepted any more: every answer is its connection's last */
-  _Atomic uint64_t warned_second, warned_now, unwarned; /* access_log.c */
-  uint64_t started_ns;                                  /* since 1970 */
+  struct failures failures;
+  struct systemd systemd;
+  uint64_t started_ns; /* since 1970 */
   struct listener listeners[LISTEN_MAX];
   size_t listener_count;
   struct http *http;
@@ -960,10 +996,20 @@ struct server {
 };
 /* The loops and the acceptor. http.c is the only file that knows libmicrohttpd. */
 bool http_start(struct server *server); /* false: said on standard error */
-void http_drain(struct server *server); /* stops accepting, waits for what is in flight, ends the loops */
+size_t http_loops(const struct server *server);
+/* Gives a loop a connection from nowhere, and its ownership; false: there is no memory for it. */
+bool http_join(struct server *server, size_t loop, int fd);
+void http_close_door(struct server *server);    /* nothing is accepted any more */
+void http_begin_no_more(struct server *server); /* a request that comes now is not answered: it may be sent elsewhere */
+void http_check(struct server *server);         /* connections_check; from time to time */
+void http_end(struct server *server);           /* the loops end, whatever they are at */
+void drain(struct server *server);              /* drain.c: all of these; may take --drain-timeout */
 
 uint64_t clock_ns(void); /* monotonic */
 
+/* First of all, before the options are read: no signal is lost or fatal from here on. Calling it again is harmless. */
+void server_prepare(void);
+void server_reload(struct server *server); /* SIGHUP: reads anew what can change */
 /* All of the daemon but main(): returns the exit status. announce (may be NULL) gets each address once it accepts. */
 int server_run(const struct config *config, void (*announce)(void *context, const char *address), void *context);
 

@@ -1,296 +1,414 @@
 #!/usr/bin/env python3
-"""The daemon's life as its operator sees it: draining, reloading, service managers, logs and metrics.
+"""The daemon's life: how it starts, what it is passed and tells a service manager, signals, the end.
 
     tests/life.py [WORD...]    only tests whose name holds a WORD
 """
-import concurrent.futures
-import json
 import os
 import re
-import shlex
 import signal
 import socket
 import subprocess
-import sys
 import tempfile
 import time
 
+import cases
 from http_raw import DAEMON, SAMPLE, SECONDS, Daemon, Reader, ask, get, is_problem, is_sample_answer, metric, post
 
+PATIENCE = 10  # seconds, for what takes milliseconds
 
-def until(condition, what, seconds=10):
-    end = time.monotonic() + seconds
+
+def wait_for(condition, what):
+    deadline = time.monotonic() + PATIENCE
     while not condition():
-        assert time.monotonic() < end, what
-        time.sleep(0.01)
+        assert time.monotonic() < deadline, what
+        time.sleep(0.005)
 
 
-# ---- Draining and reloading -------------------------------------------------------------------------------------
+class Started(Daemon):
+    """A daemon started by a line of bash, in which "$@" is its command; addresses: how many it announces."""
+
+    def __init__(self, line, *flags, addresses=1, variables=None, prepare=None, descriptors=()):
+        environment = {k: v for k, v in os.environ.items() if not k.startswith(("RNNLOSSD_", "LISTEN_", "NOTIFY_"))}
+        environment.update(variables or {})
+        self.log = tempfile.TemporaryFile()
+        self.process = subprocess.Popen(["bash", "-c", line, "bash", DAEMON, *flags], stdout=subprocess.PIPE,
+                                        stderr=self.log, env=environment, preexec_fn=prepare, pass_fds=descriptors)
+        self.addresses = []
+        for _ in range(addresses):
+            said = self.process.stdout.readline().decode()
+            assert said.startswith("listening on "), (said, self.said())
+            self.addresses.append(said[len("listening on "):].strip())
+
+
+EXEC = 'exec "$@"'
+
+# ---- The end --------------------------------------------------------------------------------------------------
+
 
 def test_drain_delay():
-    """While it says that it is going, it still serves; then the door closes."""
-    daemon = Daemon("--drain-delay", "2")
-    with daemon.connect() as kept:
+    daemon = Daemon("--drain-delay", "2", "--threads", "1")
+    with daemon.connect() as kept, daemon.connect() as busy:
         reader = Reader(kept)
         kept.sendall(get("/readyz"))
         assert reader.answer().status == 200
+        assert metric(daemon, "rnnlossd_draining") == 0
         began = time.monotonic()
         daemon.process.send_signal(signal.SIGTERM)
-        until(lambda: "event=drain" in daemon.said(), "it says nothing")
+        wait_for(lambda: ask(daemon, get("/readyz")).status == 503, "/readyz says nothing")
+        assert time.monotonic() - began < 1.5, "it noticed late"
+        assert metric(daemon, "rnnlossd_draining") == 1
+        for _ in range(5):  # as ever: the old connection, kept alive, and new ones
+            for connection, answers in ((kept, reader), (None, None)):
+                if connection:
+                    connection.sendall(post("/loss", SAMPLE))
+                    answer = answers.answer()
+                else:
+                    answer = ask(daemon, post("/loss", SAMPLE))
+                assert is_sample_answer(answer) and "connection" not in answer.headers, answer.headers
         kept.sendall(get("/readyz"))
         answer = reader.answer()
         is_problem(answer, 503, "draining")
-        assert answer.headers.get("connection") != "close", answer.headers
-        answer = ask(daemon, post("/loss", SAMPLE))  # on a new connection
-        assert is_sample_answer(answer) and answer.headers.get("connection") != "close"
-        assert metric(daemon, "rnnlossd_draining") == 1
+        assert "connection" not in answer.headers, "a probe's connection is closed early"
+        assert ask(daemon, get("/livez")).status == 200
+
+        busy.sendall(post("/loss", SAMPLE[:10], length=len(SAMPLE)))
+        wait_for(lambda: "event=drain" in daemon.said(), "the door stays open")
+        assert 1.9 < time.monotonic() - began < 2 + PATIENCE
+        wait_for(lambda: refused(daemon), "it still accepts")
+        kept.sendall(get("/livez"))
+        answer = reader.answer()
+        assert answer.status == 200 and answer.headers["connection"] == "close"
+        busy.sendall(SAMPLE[10:])
+        reader = Reader(busy)
+        answer = reader.answer()
+        assert is_sample_answer(answer) and answer.headers["connection"] == "close" and reader.ended()
     assert daemon.process.wait(SECONDS) == 0
-    assert 2 <= time.monotonic() - began < 2 + 5
-    daemon.process.stdout.close()
+    assert "event=leave" in daemon.said()
 
 
-def test_second_signal_while_delayed():
-    daemon = Daemon("--drain-delay", "60")
-    daemon.process.send_signal(signal.SIGTERM)
-    until(lambda: "event=drain" in daemon.said(), "it says nothing")
-    time.sleep(0.1)
-    assert daemon.stop(signal.SIGINT) == 128 + signal.SIGINT
-
-
-def test_hangup():
-    """SIGHUP makes it read its files again, and nothing else."""
-    with Daemon() as daemon, daemon.connect() as kept:
-        reader = Reader(kept)
-        for i in range(3):
-            daemon.process.send_signal(signal.SIGHUP)
-            until(lambda: daemon.said().count("event=reload") >= i + 1, "no reload")
-            kept.sendall(get())
-            assert reader.answer().status == 200
-    at_once = subprocess.Popen([DAEMON, "--listen", "127.0.0.1:0"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-    at_once.stdout.readline()
-    at_once.send_signal(signal.SIGHUP)
-    at_once.send_signal(signal.SIGTERM)
-    assert at_once.wait(SECONDS) == 0
-    at_once.stdout.close()
-
-
-# ---- Service managers ---------------------------------------------------------------------------------------------
-
-def test_notify():
-    """READY once it accepts, RELOADING and READY around a reload, STOPPING at the end; by path and by abstract name."""
-    with tempfile.TemporaryDirectory() as folder:
-        for name in (os.path.join(folder, "notify"), "@rnnlossd-test-%d" % os.getpid()):
-            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
-                manager.bind(name.replace("@", "\0"))
-                manager.settimeout(SECONDS)
-                daemon = Daemon(variables={"NOTIFY_SOCKET": name})
-                assert manager.recv(500).startswith(b"READY=1")
-                assert ask(daemon, get()).status == 200
-                daemon.process.send_signal(signal.SIGHUP)
-                reloading = manager.recv(500).split(b"\n")
-                assert reloading[0] == b"RELOADING=1" and re.fullmatch(rb"MONOTONIC_USEC=\d+", reloading[1]), reloading
-                assert abs(int(reloading[1].split(b"=")[1]) / 1e6 - time.monotonic()) < 10
-                assert manager.recv(500).startswith(b"READY=1")
-                assert daemon.stop() == 0
-                assert manager.recv(500) == b"STOPPING=1"
-    for odd in ("", "relative", "@", "/" + "x" * 200, "/nobody/listens/here"):
-        with Daemon(variables={"NOTIFY_SOCKET": odd}) as daemon:
-            assert ask(daemon, get()).status == 200
-
-
-def activated(sockets, *flags, pid="$$"):
-    """Starts the daemon with sockets from descriptor 3 on, as a service manager does."""
-    moves = " ".join(f"{200 + i}<&{s.fileno()}" for i, s in enumerate(sockets))
-    places = " ".join(f"{3 + i}<&{200 + i}" for i in range(len(sockets)))
-    command = f"exec {moves}; exec {places}; LISTEN_PID={pid} LISTEN_FDS={len(sockets)} exec {shlex.join([DAEMON, *flags])}"
-    for s in sockets:
-        s.set_inheritable(True)
-    return subprocess.Popen(["bash", "-c", command], stdout=subprocess.PIPE, stderr=subprocess.PIPE, close_fds=False)
-
-
-def test_socket_activation():
-    """Passed sockets take the place of the default address; their paths and ports stay whose they are."""
-    with tempfile.TemporaryDirectory() as folder, socket.create_server(("127.0.0.1", 0)) as tcp, \
-            socket.socket(socket.AF_UNIX) as local:
-        path, port = os.path.join(folder, "s"), tcp.getsockname()[1]
-        local.bind(path)
-        local.listen(16)
-        daemon = activated([tcp, local])
-        lines = [daemon.stdout.readline().decode().strip() for _ in range(2)]
-        assert lines == [f"listening on http://127.0.0.1:{port}", f"listening on unix:{path}"], lines
-        for family, address in ((socket.AF_INET, ("127.0.0.1", port)), (socket.AF_UNIX, path)):
-            with socket.socket(family) as connection:
-                connection.settimeout(SECONDS)
-                connection.connect(address)
-                connection.sendall(get())
-                assert Reader(connection).answer().status == 200
-        daemon.terminate()
-        rest, _ = daemon.communicate(timeout=SECONDS)
-        assert daemon.returncode == 0 and rest == b"" and os.path.exists(path)
-
-        daemon = activated([tcp], "--listen", "127.0.0.1:0")  # named ones are served beside
-        lines = [daemon.stdout.readline().decode() for _ in range(2)]
-        assert f":{port}\n" in lines[0] and lines[1].startswith("listening on http://127.0.0.1:"), lines
-        daemon.terminate()
-        daemon.communicate(timeout=SECONDS)
-
-        daemon = activated([tcp], "--listen", "127.0.0.1:0", pid="1")  # meant for another process
-        assert f":{port}\n" not in daemon.stdout.readline().decode()
-        daemon.terminate()
-        daemon.communicate(timeout=SECONDS)
-
-
-def test_activation_refused():
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as datagrams:
-        daemon = activated([datagrams])
-        out, errors = daemon.communicate(timeout=SECONDS)
-        assert daemon.returncode == 1 and out == b"" and b"passed descriptor 3" in errors, errors
-
-
-# ---- Logs -----------------------------------------------------------------------------------------------------------
-
-TRACE = "traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
-
-
-def requests(daemon):
-    is_sample_answer(ask(daemon, post("/loss", SAMPLE, "X-Request-Id: mine", TRACE)))
-    ask(daemon, get("/no\x7fwhere%0aevent=forged", 'X-Request-Id: "a" level=error', "traceparent: \xff\" x=1"))
-    ask(daemon, post("/loss", b"{"))
-    ask(daemon, get("/livez", method="HEAD"), "HEAD")
-    with daemon.connect() as connection:  # goes away before it is answered
-        connection.sendall(post("/loss", b"{", length=100))
-        until(lambda: metric(daemon, "rnnlossd_requests_in_flight") == 2, "the request isn't seen")
-    until(lambda: metric(daemon, "rnnlossd_requests_in_flight") == 1, "the request isn't over")
-
-
-def check_lines(lines):
-    first, = (line for line in lines if line["id"] == "mine")
-    assert first["trace"] == "0af7651916cd43dd8448eb211c80319c", first
-    assert (first["method"], first["route"], first["terms"]) == ("POST", "/loss", "mse"), first
-    assert (int(first["status"]), int(first["received"])) == (200, len(SAMPLE)), first
-    total = sum(int(first[phase]) for phase in ("receive_us", "terms_us", "send_us"))
-    assert int(first["sent"]) > 100 and 0 < int(first["total_us"]) < 10**7 and total <= int(first["total_us"]) + 3, first
-    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", first["time"]), first
-    odd, = (line for line in lines if line["route"] == "none")
-    assert "trace" not in odd and re.fullmatch("[0-9a-f]{16}", odd["id"]), odd
-    bad, = (line for line in lines if int(line["status"]) == 400 and line["route"] == "/loss")
-    assert int(bad["received"]) == 1 and "terms" not in bad, bad
-    head, = (line for line in lines if line["method"] == "HEAD")
-    assert int(head["sent"]) == 0 and int(head["status"]) == 200, head
-    gone, = (line for line in lines if int(line["status"]) == 0)
-    assert int(gone["received"]) == 1, gone
-
-
-def test_access_log():
-    for form in ("logfmt", "json"):
-        daemon = Daemon("--access-log", "--log-format", form, "--log-level", "debug")
-        requests(daemon)
-        assert daemon.stop() == 0
-        lines = daemon.said().splitlines()
-        if form == "json":
-            records = [json.loads(line) for line in lines]
-        else:
-            assert all(re.fullmatch(r'\w+=("(\\.|[^"\\])*"|[^ "]*)( \w+=("(\\.|[^"\\])*"|[^ "]*))*', line) for line in lines), lines
-            records = [dict(word.split("=", 1) for word in shlex.split(line)) for line in lines]
-        assert records[-1]["event"] == "end" and not any(record["event"] == "forged" for record in records)
-        check_lines([record for record in records if record["event"] == "request" and record["route"] != "/metrics"])
-    with Daemon() as daemon:
-        requests(daemon)
-        assert "event=request" not in daemon.said()
-
-
-def test_refusals_are_logged():
-    """What the daemon could not do is a warning, a few times a second at most."""
-    with Daemon("--max-memory", "16MiB", "--max-connections", "8") as daemon:
-        for _ in range(20):
-            held = daemon.connect()
-            held.sendall(post("/loss", b"", length=14 << 20))
-            until(lambda: metric(daemon, "rnnlossd_reserved_bytes") > 14 << 20, "nothing is reserved")
-            is_problem(ask(daemon, post("/loss", b"", length=14 << 20)), 503, "overloaded")
-            held.close()
-            until(lambda: metric(daemon, "rnnlossd_reserved_bytes") < 14 << 20, "nothing is given back")
-        lines = [line for line in daemon.said().splitlines() if "event=refused" in line]
-        assert lines and "status=503" in lines[0] and "--max-memory" in lines[0], lines
-        assert len(lines) <= 20
-
-
-def test_standard_error_is_lost():
-    """A closed standard error, a full disk or a pipe that nobody reads don't hold it up, and no socket takes its place."""
-    reading, writing = os.pipe()
-    for redirect in ("2>&-", "2>/dev/full", f"2>&{writing}", "0<&- 2>&-"):
-        command = f"exec {shlex.quote(DAEMON)} --listen 127.0.0.1:0 --access-log {redirect}"
-        daemon = subprocess.Popen(["bash", "-c", command], stdout=subprocess.PIPE, pass_fds=[writing])
-        host, port = daemon.stdout.readline().decode().split("//")[1].strip().rsplit(":", 1)
-        with socket.create_connection((host, int(port)), SECONDS) as connection:
-            reader = Reader(connection)
-            for _ in range(1000):
-                connection.sendall(get())
-                assert reader.answer().status == 200
-            connection.sendall(get("/metrics"))
-            text = reader.answer().body.decode()
-        dropped = int(re.search(r"^rnnlossd_log_lines_dropped_total (\d+)$", text, re.M)[1])
-        assert (dropped > 500) == (redirect in ("2>/dev/full", f"2>&{writing}")), (redirect, dropped)
-        daemon.terminate()
-        assert daemon.wait(SECONDS) == 0
-        daemon.stdout.close()
-    os.close(reading)
-    os.close(writing)
-
-
-# ---- Metrics --------------------------------------------------------------------------------------------------------
-
-def test_metrics_are_well_formed():
-    """Every sample belongs to a family that was described before it, once; histograms add up."""
-    with Daemon() as daemon:
-        requests(daemon)
-        families, kind, buckets = {}, None, {}
-        for line in ask(daemon, get("/metrics")).body.decode().splitlines():
-            if line.startswith("# HELP "):
-                name = line.split(" ")[2]
-                assert name not in families, name
-                families[name] = None
-            elif line.startswith("# TYPE "):
-                _, _, name, kind = line.split(" ")
-                assert name in families and families[name] is None, name
-                families[name] = kind
-            else:
-                sample = re.fullmatch(r'(\w+?)(_bucket|_sum|_count)?(\{(.*)\})? ([0-9.eE+-]+)', line)
-                assert sample, line
-                name, suffix, labels, value = sample[1], sample[2], sample[4], float(sample[5])
-                assert name in families, line
-                assert families[name] != "counter" or name.endswith("_total"), line
-                if suffix == "_bucket":
-                    key = labels.split(",le=")[0]
-                    assert value >= buckets.get(key, 0), line
-                    buckets[key] = value
-                elif suffix == "_count":
-                    assert buckets[labels] == value, line
-        assert families["process_resident_memory_bytes"] == "gauge" and families["rnnlossd_shed_total"] == "counter"
-        assert metric(daemon, "process_resident_memory_bytes") > 1 << 20
-        assert 5 < metric(daemon, "process_open_fds") <= metric(daemon, "process_max_fds")
-
-
-def run(name, test):
+def refused(daemon):
     try:
-        test()
-        return True, None
-    except Exception as error:  # one test's failure is not the end of the others
-        return False, f"FAILED {name}: {type(error).__name__}: {error}"
+        daemon.connect().close()
+        return False
+    except OSError:
+        return True
 
 
-def main():
-    words = sys.argv[1:]
-    tests = [(name, test) for name, test in globals().items()
-             if name.startswith("test_") and (not words or any(word in name for word in words))]
-    passed = 0
-    with concurrent.futures.ThreadPoolExecutor(max_workers=4) as pool:
-        for good, line in pool.map(lambda pair: run(*pair), tests):
-            passed += good
-            if line:
-                print(line, flush=True)
-    print(f"{passed} passed, {len(tests) - passed} failed")
-    sys.exit(0 if tests and passed == len(tests) else 1)
+def test_no_delay_by_default():
+    daemon = Daemon()
+    began = time.monotonic()
+    assert daemon.stop() == 0 and time.monotonic() - began < 2
+    assert "event=leave" not in daemon.said()
+
+
+def test_second_signal_in_the_delay():
+    for first, second in ((signal.SIGTERM, signal.SIGTERM), (signal.SIGINT, signal.SIGTERM),
+                          (signal.SIGTERM, signal.SIGINT)):
+        daemon = Daemon("--drain-delay", "60")
+        daemon.process.send_signal(first)
+        wait_for(lambda: "event=leave" in daemon.said(), "it doesn't leave")
+        began = time.monotonic()
+        assert daemon.stop(second) == 128 + second
+        assert time.monotonic() - began < 2
+
+
+def test_drain_timeout_says_how_many():
+    daemon = Daemon("--drain-timeout", "1", "--threads", "2")
+    held = [daemon.connect() for _ in range(3)]
+    for connection in held:
+        connection.sendall(post("/loss", b"", length=10))
+    wait_for(lambda: metric(daemon, "rnnlossd_requests_in_flight") == 4, "they don't begin")
+    assert daemon.stop() == 0
+    assert "3 requests are left unanswered" in daemon.said(), daemon.said()
+    for connection in held:
+        connection.close()
+
+
+# ---- SIGHUP ---------------------------------------------------------------------------------------------------
+
+
+def reloads(daemon):
+    return daemon.said().count("event=reload")
+
+
+def test_reload():
+    with Daemon("--threads", "1") as daemon:
+        for times in range(1, 4):
+            daemon.process.send_signal(signal.SIGHUP)
+            wait_for(lambda: reloads(daemon) == times, "it doesn't reload")
+            assert is_sample_answer(ask(daemon, post("/loss", SAMPLE)))
+        for _ in range(200):
+            daemon.process.send_signal(signal.SIGHUP)
+        assert ask(daemon, get()).status == 200
+
+
+def test_reload_before_it_is_ready():
+    """A SIGHUP that waits for the new program's first instruction is served, not fatal."""
+    def prepare():
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGHUP])
+        os.kill(os.getpid(), signal.SIGHUP)
+
+    with Started(EXEC, "--listen", "127.0.0.1:0", prepare=prepare) as daemon:
+        wait_for(lambda: reloads(daemon) == 1, "it is lost")
+    for _ in range(20):  # and while it starts
+        process = subprocess.Popen([DAEMON, "--listen", "127.0.0.1:0"], stdout=subprocess.PIPE,
+                                   stderr=subprocess.DEVNULL)
+        while int(re.search(r"SigBlk:\s*(\w+)", open(f"/proc/{process.pid}/status").read()).group(1), 16) & 1 == 0:
+            assert process.poll() is None
+        for _ in range(50):
+            process.send_signal(signal.SIGHUP)
+        assert process.stdout.readline().startswith(b"listening")
+        process.terminate()
+        assert process.wait(SECONDS) == 0
+        process.stdout.close()
+
+
+def test_reload_at_the_end():
+    """Neither in the delay nor while it drains is SIGHUP fatal."""
+    daemon = Daemon("--drain-delay", "1")
+    with daemon.connect() as busy:
+        busy.sendall(post("/loss", SAMPLE[:10], length=len(SAMPLE)))
+        daemon.process.send_signal(signal.SIGTERM)
+        wait_for(lambda: "event=leave" in daemon.said(), "it doesn't leave")
+        daemon.process.send_signal(signal.SIGHUP)
+        wait_for(lambda: reloads(daemon) == 1, "it doesn't reload")
+        wait_for(lambda: "event=drain" in daemon.said(), "it doesn't drain")
+        for _ in range(10):
+            daemon.process.send_signal(signal.SIGHUP)
+        time.sleep(0.1)
+        busy.sendall(SAMPLE[10:])
+        assert is_sample_answer(Reader(busy).answer())
+    assert daemon.process.wait(SECONDS) == 0
+
+
+# ---- What the service manager is told -------------------------------------------------------------------------
+
+
+class Manager:
+    """The socket that a service manager listens on."""
+
+    def __init__(self, folder=None):
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.socket.settimeout(PATIENCE)
+        name = f"{folder}/notify" if folder else f"@rnnlossd-test-{os.getpid()}"
+        self.socket.bind(name.replace("@", "\0", 1))
+        self.variables = {"NOTIFY_SOCKET": name}
+
+    def hears(self):
+        return dict(line.split("=", 1) for line in self.socket.recv(4096).decode().split("\n"))
+
+
+def told(manager):
+    daemon = Daemon("--threads", "1", "--drain-delay", "1", variables=manager.variables)
+    message = manager.hears()
+    assert message == {"READY": "1", "STATUS": "listening on " + daemon.addresses[0]}, message
+    daemon.process.send_signal(signal.SIGHUP)
+    message = manager.hears()
+    now = time.clock_gettime(time.CLOCK_MONOTONIC) * 1e6
+    assert set(message) == {"RELOADING", "MONOTONIC_USEC"} and message["RELOADING"] == "1", message
+    assert 0 <= now - int(message["MONOTONIC_USEC"]) < PATIENCE * 1e6, (now, message)
+    assert manager.hears()["READY"] == "1"
+    daemon.process.send_signal(signal.SIGTERM)
+    message = manager.hears()  # at once, not after the delay
+    assert message["STOPPING"] == "1" and daemon.process.poll() is None, message
+    assert daemon.process.wait(SECONDS) == 0
+    manager.socket.settimeout(0.2)
+    try:
+        raise AssertionError(manager.hears())
+    except socket.timeout:
+        pass
+    manager.socket.close()
+
+
+def test_notify_path():
+    with tempfile.TemporaryDirectory() as folder:
+        told(Manager(folder))
+
+
+def test_notify_abstract():
+    told(Manager())
+
+
+def test_notify_nobody():
+    for name in ("/nowhere/at/all", "@nobody-there", "vsock:2:1", "", "relative", "/" + "x" * 200):
+        with Daemon(variables={"NOTIFY_SOCKET": name}) as daemon:
+            assert ask(daemon, get()).status == 200
+            assert ("event=notify" in daemon.said()) == (name in ("/nowhere/at/all", "@nobody-there")), daemon.said()
+
+
+def test_watchdog():
+    manager = Manager()
+    manager.variables["WATCHDOG_USEC"] = "600000"
+    with Daemon("--threads", "3", variables=manager.variables) as daemon:
+        assert manager.hears()["READY"] == "1"
+        began = time.monotonic()
+        for _ in range(4):
+            assert manager.hears() == {"WATCHDOG": "1"}
+        assert 0.3 < time.monotonic() - began < PATIENCE
+        assert 'route="/livez",status="200"' in ask(daemon, get("/metrics")).body.decode()
+        assert metric(daemon, "rnnlossd_connections") <= 4, "its connections stay open"
+    assert "event=watchdog" not in daemon.said()
+    manager.socket.close()
+
+
+def test_watchdog_of_another():
+    manager = Manager()
+    manager.variables.update(WATCHDOG_USEC="100000", WATCHDOG_PID="1")
+    with Daemon(variables=manager.variables):
+        assert manager.hears()["READY"] == "1"
+        time.sleep(0.4)
+    assert "STOPPING" in manager.hears()
+    manager.socket.close()
+
+
+# ---- Sockets that are passed ----------------------------------------------------------------------------------
+
+
+def tcp(host="127.0.0.1", family=socket.AF_INET):
+    listening = socket.socket(family)
+    listening.bind((host, 0))
+    listening.listen()
+    return listening
+
+
+def unix(path):
+    listening = socket.socket(socket.AF_UNIX)
+    listening.bind(path)
+    listening.listen()
+    return listening
+
+
+def activated(sockets, *flags, pid="$$", **options):
+    numbers = [one.fileno() for one in sockets]
+    moves = " ".join(f"{3 + i}<&{fd}" for i, fd in enumerate(100 + i for i in range(len(numbers))))
+    first = " ".join(f"{100 + i}<&{fd}" for i, fd in enumerate(numbers))  # none may lie where another goes
+    line = f'exec {first}; LISTEN_PID={pid} LISTEN_FDS={len(numbers)} LISTEN_FDNAMES=x exec "$@" {moves}'
+    return Started(line, *flags, descriptors=numbers, **options)
+
+
+def test_activation():
+    with tempfile.TemporaryDirectory() as folder:
+        sockets = [tcp(), unix(f"{folder}/s"), unix("\0rnnlossd-passed-%d" % os.getpid())]
+        early = socket.create_connection(sockets[0].getsockname())  # before there is a daemon
+        early.sendall(get())
+        names = [f"http://127.0.0.1:{sockets[0].getsockname()[1]}", f"unix:{folder}/s",
+                 "unix:@rnnlossd-passed-%d" % os.getpid()]
+        with activated(sockets, addresses=3) as daemon:
+            assert daemon.addresses == names, daemon.addresses
+            assert Reader(early).answer().status == 200
+            for which in range(2):
+                assert is_sample_answer(ask(daemon, post("/loss", SAMPLE), which=which))
+        early.close()
+        assert os.path.exists(f"{folder}/s"), "a passed socket's path is the manager's"
+        with activated(sockets, addresses=3) as daemon:  # which starts it again
+            assert ask(daemon, get(), which=1).status == 200
+        for one in sockets:
+            one.close()
+
+
+def test_activation_with_listen():
+    with tempfile.TemporaryDirectory() as folder:
+        for flags, variables in ((["--listen", f"unix:{folder}/own"], {}), ([], {"RNNLOSSD_LISTEN": f"unix:{folder}/own"})):
+            passed = tcp()
+            with activated([passed], *flags, addresses=2, variables=variables) as daemon:
+                assert daemon.addresses[1] == f"unix:{folder}/own", daemon.addresses
+                for which in range(2):
+                    assert ask(daemon, get(), which=which).status == 200
+            assert not os.path.exists(f"{folder}/own")
+            passed.close()
+
+
+def test_activation_of_another():
+    passed = tcp()
+    with activated([passed], "--listen", "127.0.0.1:0", pid="1") as daemon:
+        assert daemon.addresses != [f"http://127.0.0.1:{passed.getsockname()[1]}"]
+        assert ask(daemon, get()).status == 200
+    passed.close()
+
+
+def test_activation_refuses():
+    datagram = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    datagram.bind(("127.0.0.1", 0))
+    unready = socket.socket()
+    unready.bind(("127.0.0.1", 0))
+    file = tempfile.TemporaryFile()
+    for bad, word in ((datagram, "descriptor 4"), (unready, "descriptor 4"), (file, "descriptor 4"),
+                      (tcp("0.0.0.0"), "--allow-anonymous")):
+        daemon = activated([tcp(), bad], addresses=0)
+        assert daemon.process.wait(SECONDS) == 1 and word in daemon.said(), (word, daemon.said())
+        daemon.process.stdout.close()
+        bad.close()
+    one = tcp()
+    daemon = activated([one] * 17, addresses=0)
+    assert daemon.process.wait(SECONDS) == 1 and "more than 16" in daemon.said(), daemon.said()
+    flags = [word for i in range(16) for word in ("--listen", "127.0.0.1:0")]
+    daemon = activated([one], *flags, addresses=0)
+    assert daemon.process.wait(SECONDS) == 1 and "too many" in daemon.said(), daemon.said()
+    one.close()
+
+
+def test_activation_by_systemd():
+    """The same, by systemd's own tool, where there is one."""
+    tool = "/usr/bin/systemd-socket-activate"
+    if not os.path.exists(tool):
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        manager = subprocess.Popen([tool, "-l", f"{folder}/s", DAEMON], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        wait_for(lambda: os.path.exists(f"{folder}/s"), "it doesn't listen")
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.settimeout(SECONDS)
+            connection.connect(f"{folder}/s")
+            connection.sendall(post("/loss", SAMPLE))
+            assert is_sample_answer(Reader(connection).answer())
+        manager.terminate()
+        assert manager.wait(SECONDS) == 0
+        assert manager.stdout.readline() == f"listening on unix:{folder}/s\n".encode()
+        manager.stdout.close()
+
+
+# ---- The start ------------------------------------------------------------------------------------------------
+
+
+def test_closed_descriptors():
+    """What is closed becomes /dev/null: no socket may be where lines are written to."""
+    with tempfile.TemporaryDirectory() as folder:
+        for closed in ("2>&-", "0<&-", "0<&- 1>&- 2>&-"):
+            daemon = Started(f"exec \"$@\" {closed}", "--listen", f"unix:{folder}/s", "--access-log", "--log-level", "debug",
+                             addresses=0)
+            daemon.addresses = [f"unix:{folder}/s"]
+            wait_for(lambda: os.path.exists(f"{folder}/s"), "it doesn't listen")
+            wait_for(lambda: not refused(daemon), "it doesn't accept")
+            for number in range(3):
+                if f"{number}<&-" in closed or f"{number}>&-" in closed:
+                    assert os.readlink(f"/proc/{daemon.process.pid}/fd/{number}") == "/dev/null", (closed, number)
+            with daemon.connect() as connection:
+                connection.sendall(b"".join((get(), post("/loss", SAMPLE), get("/nowhere"), get())))
+                reader = Reader(connection)
+                assert [reader.answer().status for _ in range(4)] == [200, 200, 404, 200]
+            assert daemon.stop() == 0
+
+
+def test_descriptor_limit():
+    with Started(f"ulimit -Sn 200; {EXEC}", "--listen", "127.0.0.1:0") as daemon:
+        hard = int(re.search(r"Max open files\s+\d+\s+(\d+)", open(f"/proc/{daemon.process.pid}/limits").read()).group(1))
+        assert metric(daemon, "process_max_fds") == min(hard, 65536)
+        assert ("event=limit" in daemon.said()) == (hard < 2112), daemon.said()
+    with Started(f"ulimit -n 200; {EXEC}", "--listen", "127.0.0.1:0") as daemon:
+        assert re.search(r"level=warning event=limit .*200 descriptors", daemon.said()), daemon.said()
+        assert metric(daemon, "process_max_fds") == 200
+
+
+def test_time_to_start():
+    took = []
+    for _ in range(10):
+        began = time.monotonic()
+        with Daemon() as daemon:
+            assert ask(daemon, get("/readyz")).status == 200
+            took.append(time.monotonic() - began)
+    took.sort()
+    print(f"from the start to the first answer: {took[0] * 1000:.1f} ms, median {took[5] * 1000:.1f} ms")
+    assert took[0] < 0.2, took
 
 
 if __name__ == "__main__":
-    main()
+    cases.main(globals())
