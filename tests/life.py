@@ -299,6 +299,7 @@ def test_activation():
             for which in range(2):
                 assert is_sample_answer(ask(daemon, post("/loss", SAMPLE), which=which))
         early.close()
+        assert daemon.said().count("event=listening") == 3, "it listens elsewhere, too"
         assert os.path.exists(f"{folder}/s"), "a passed socket's path is the manager's"
         with activated(sockets, addresses=3) as daemon:  # which starts it again
             assert ask(daemon, get(), which=1).status == 200
