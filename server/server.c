@@ -27,6 +27,7 @@ void server_prepare(void) {
   sigset_t signals = SIGNALS_ALL;
   pthread_sigmask(SIG_BLOCK, &signals, NULL);
   signal(SIGPIPE, SIG_IGN);
+  signal(SIGXFSZ, SIG_IGN); /* of a log that may grow no more: its write fails, that is all */
   process_standard_descriptors();
 }
 

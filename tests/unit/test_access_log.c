@@ -1,11 +1,13 @@
 /* test_access_log.c - log lines made of what peers may send, bounded warnings, and what a line costs */
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -133,6 +135,32 @@ static void long_lines(void **state) {
   }
 }
 
+/* A line that went out in part, as to a disk that is full: the next one begins a line of its own. */
+static void cut_line(void **state) {
+  (void)state;
+  struct rlimit limit, small;
+  assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
+  small = limit;
+  small.rlim_cur = 40;
+  begin(LOG_JSON);
+  uint64_t before = log_dropped();
+  signal(SIGXFSZ, SIG_IGN);
+  assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+  log_line(LOG_INFO, "first", "cut");
+  log_line(LOG_INFO, "second", "lost");
+  assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+  log_line(LOG_INFO, "third", "whole");
+  log_line(LOG_INFO, "fourth", "whole, too");
+  assert_int_equal(log_dropped(), before + 2);
+  assert_int_equal(count(caught(), "\n"), 3);
+  assert_int_equal(strcspn(said, "\n"), 40);
+  for (const char *line = said + 41; *line; line += strcspn(line, "\n") + 1) {
+    cJSON *root = cJSON_ParseWithOpts(line, NULL, 0);
+    if (!root) fail_msg("no JSON: %s", line);
+    cJSON_Delete(root);
+  }
+}
+
 static void sample(struct server *server, struct exchange *exchange) {
   memset(server, 0, sizeof *server);
   memset(exchange, 0, sizeof *exchange);
@@ -220,8 +248,12 @@ static void cost(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(any_bytes),        cmocka_unit_test(escapes),
-                                     cmocka_unit_test(long_lines),       cmocka_unit_test(line_of_a_request),
-                                     cmocka_unit_test(bounded_warnings), cmocka_unit_test(cost)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(any_bytes),
+                                     cmocka_unit_test(escapes),
+                                     cmocka_unit_test(long_lines),
+                                     cmocka_unit_test(line_of_a_request),
+                                     cmocka_unit_test(bounded_warnings),
+                                     cmocka_unit_test(cut_line),
+                                     cmocka_unit_test(cost)};
   return cmocka_run_group_tests(tests, catch_errors, release_errors);
 }
