@@ -21,11 +21,11 @@ void process_standard_descriptors(void) {
   }
 }
 
-void process_allow_descriptors(uint64_t needed, uint64_t useful) {
+void process_allow_descriptors(uint64_t needed) {
   struct rlimit limit;
   if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
-  if (limit.rlim_cur < useful && limit.rlim_cur < limit.rlim_max) {
-    limit.rlim_cur = limit.rlim_max < useful ? limit.rlim_max : (rlim_t)useful;
+  if (limit.rlim_cur < needed && limit.rlim_cur < limit.rlim_max) {
+    limit.rlim_cur = limit.rlim_max < needed ? limit.rlim_max : (rlim_t)needed;
     setrlimit(RLIMIT_NOFILE, &limit);
     getrlimit(RLIMIT_NOFILE, &limit);
   }

@@ -157,8 +157,7 @@ int server_run(const struct config *config, void (*announce)(void *context, cons
   systemd_begin(&server.systemd);
   memory_setup();
   log_setup(config->log_level, config->log_format);
-  uint64_t descriptors = (uint64_t)config->max_connections + CONNECTIONS_SPARE + DESCRIPTORS_OTHER;
-  process_allow_descriptors(descriptors, descriptors);
+  process_allow_descriptors((uint64_t)config->max_connections + CONNECTIONS_SPARE + DESCRIPTORS_OTHER);
   if (!access_setup(&server) || !listeners_adopt(&server) || !listeners_open(&server) || !http_start(&server)) {
     listeners_close(&server);
     access_end(&server);

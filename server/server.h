@@ -818,8 +818,8 @@ void access_log_format(struct log_record *record, const struct exchange *exchang
 
 /* A socket must not become descriptor 2, which lines are written to: what is closed of 0 to 2 becomes /dev/null. */
 void process_standard_descriptors(void);
-/* Raises the soft limit as far as is of use; warns if the hard one is too low for those needed. */
-void process_allow_descriptors(uint64_t needed, uint64_t useful);
+/* Raises the soft limit to those needed; warns if the hard one is too low. */
+void process_allow_descriptors(uint64_t needed);
 struct process_use {
   uint64_t resident_bytes, virtual_bytes; /* 0: not known */
   uint64_t descriptors, descriptors_max;
