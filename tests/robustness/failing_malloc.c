@@ -40,6 +40,7 @@ static int fails(void) {
   return 1;
 }
 
+/* NOLINTBEGIN(readability-inconsistent-declaration-parameter-name): those of the C library are reserved names */
 void *malloc(size_t size) {
   return fails() ? NULL : __libc_malloc(size);
 }
@@ -51,3 +52,4 @@ void *calloc(size_t count, size_t size) {
 void *realloc(void *memory, size_t size) {
   return fails() ? NULL : __libc_realloc(memory, size);
 }
+/* NOLINTEND(readability-inconsistent-declaration-parameter-name) */

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # Prometheus' own reading of GET /metrics: promtool (Debian: prometheus) checks syntax, help, types and names.
 #
-#   tests/metrics_promtool.sh      the daemon of the folder of the variable BUILD, or of build/; PROMTOOL: another promtool
+#   tests/robustness/test_metrics.sh    the daemon of the folder of the variable BUILD, or of build/; PROMTOOL: another promtool
 #
-# It is not one of the programs of tests/run: the package is large. Ends with one line: N passed, N failed.
+# Ends with one line: N passed, N failed.
 set -euo pipefail
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/../.."
 
 promtool=${PROMTOOL:-promtool}
 command -v "$promtool" >/dev/null || {
