@@ -194,7 +194,7 @@ coverage: ## run all tests and print the lines covered, by file and by folder
 	@tools/coverage $(BUILD)/coverage
 
 # FORMAT=json prints a JSON object a line, QUICK=1 takes less time. Debian's python has Debian's numpy and PyTorch.
-bench-lib: ## time the library, beside a read-only pass, a naive loop, numpy and PyTorch, in one run
+bench-lib: ## time the library, beside a read-only pass, a naive loop, two threads, numpy and PyTorch, in one run
 	@tools/setup build
 	@$(MAKE) bench
 	@$(BUILD)/tests/bench/lib

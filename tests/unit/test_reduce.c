@@ -272,6 +272,44 @@ static void foreign_limbs(void **state) {
   assert_int_equal(rnnloss_square_merge(&sum, &other), RNNLOSS_OK); /* wraps; terms refuse it */
 }
 
+/* Limbs take 2^30 additions: before more they are made canonical, in each of the ways to add. */
+static void room_in_limbs(void **state) {
+  (void)state;
+  static const size_t lengths[] = {3, 300}; /* below and above what goes by blocks and columns */
+  static double x[300];
+  rnnloss_square sum, plain;
+  rnnloss_rates rates, plain_rates;
+  int64_t limbs[RNNLOSS_WIDE_LIMBS * 3], plain_limbs[RNNLOSS_WIDE_LIMBS * 3];
+  const uint64_t most = ((uint64_t)1 << 30) - 1;
+  for (int i = 0; i < 300; i++) x[i] = i - 100.5;
+  for (int way = 0; way < 2; way++) {
+    rnnloss_square_begin(&plain);
+    rnnloss_rates_begin(&plain_rates, RNNLOSS_F64, 3, plain_limbs, sizeof plain_limbs);
+    rnnloss_rates_add(&plain_rates, NULL, NULL, RNNLOSS_F64, x, 3);
+    rnnloss_square_add(&plain, NULL, RNNLOSS_F64, x, 3);
+    sum = plain;
+    rates = plain_rates;
+    rates.limb = limbs;
+    memcpy(limbs, plain_limbs, sizeof limbs);
+    for (int i = 34; i < 40; i++) { /* the same number, as 2^30 additions may leave it */
+      sum.limb[i] += INT64_C(1) << 62;
+      sum.limb[i + 1] -= INT64_C(1) << 30;
+      limbs[i] -= INT64_C(1) << 62;
+      limbs[i + 1] += INT64_C(1) << 30;
+    }
+    sum.loose = rates.loose = most;
+    assert_int_equal(rnnloss_rates_add(&rates, &sum, NULL, RNNLOSS_F64, x, lengths[way]), RNNLOSS_OK);
+    assert_int_equal(rnnloss_rates_add(&plain_rates, &plain, NULL, RNNLOSS_F64, x, lengths[way]), RNNLOSS_OK);
+    assert_true(sum.loose < most && rates.loose < most);
+    for (int i = 0; i < RNNLOSS_SQUARE_LIMBS; i++) assert_true(sum.limb[i] < INT64_C(1) << 40);
+    for (int i = 0; i < RNNLOSS_WIDE_LIMBS; i++) assert_true(limbs[i] > -(INT64_C(1) << 40));
+    assert_same(&sum, &plain);
+    rnnloss_rates_settle(&rates, 0, 3);
+    rnnloss_rates_settle(&plain_rates, 0, 3);
+    assert_memory_equal(limbs, plain_limbs, sizeof limbs);
+  }
+}
+
 static void refused(void **state) {
   (void)state;
   rnnloss_square sum, before;
@@ -326,6 +364,7 @@ int main(void) {
       cmocka_unit_test(empty_rates_settle_to_zero),
       cmocka_unit_test(nonfinite),
       cmocka_unit_test(foreign_limbs),
+      cmocka_unit_test(room_in_limbs),
       cmocka_unit_test(refused),
   };
   return cmocka_run_group_tests_name("reduce", tests, NULL, NULL);
