@@ -49,8 +49,10 @@ struct process {
 struct process process_start(const char *const *argv, bool own_processor);
 bool process_line(struct process *process, char *line, size_t size); /* the next line that it prints, without its end */
 void process_stop(struct process *process);                          /* SIGTERM, by its id, and waits; once */
-bool process_run(const char *const *argv, char *output, size_t size); /* to its end: did it succeed? */
-void processors_own(void); /* this program on the first processor, if there are others */
+bool process_run(const char *const *argv, char *output, size_t size);   /* to its end: did it succeed? */
+void process_settle(const struct process *process, bool own_processor); /* later on */
+void processors_own(void);                                              /* this program on the first processor */
+void processors_borrow(void);                                           /* .. for a while, on that of the servers */
 
 /* ---- wire_start.c ---- */
 
@@ -136,9 +138,13 @@ struct subject {
   bool closing; /* a connection for each */
   struct connection connection;
   double results[ROUNDS_MAX];
+  int rounds;
   double median;
 };
 void subjects_measure(const char *title, struct subject *subjects, size_t count, int rounds);
+/* The median of the rounds' ratios (over - beyond) / under; beyond may be NULL. Of one round all had the same machine.
+ */
+double subjects_ratio(const struct subject *over, const struct subject *beyond, const struct subject *under);
 
 /* ---- wire_load.c: what `measure` may be ---- */
 
@@ -150,7 +156,7 @@ double measure_read(struct subject *subject);       /* milliseconds of from_char
 double measure_read_write(struct subject *subject); /* .. and of to_chars of the answer's numbers */
 /* The answer's body, of which `length` bytes are kept. */
 size_t exchange_keep(const struct peer *peer, const struct request *request, char *body, size_t room);
-double load_busiest(void);  /* the largest share of its processor that the generator of small requests took */
+double load_least(void);    /* the smallest share of a processor that a server of small requests had */
 extern double rate_seconds; /* of one measurement of requests a second */
 
 /* ---- wire_sizes.c ---- */

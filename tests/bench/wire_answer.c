@@ -20,13 +20,18 @@ static void read_head(struct answer *answer) {
   answer->left = length ? strtoull(length + 17, NULL, 10) : 0;
 }
 
-static void take_head(struct answer *answer, char byte) {
+/* Takes the head's part of the bytes: how many those were. */
+static size_t take_head(struct answer *answer, const char *bytes, size_t length) {
+  size_t room = sizeof answer->head - 1 - answer->head_length, take = length < room ? length : room;
+  size_t before = answer->head_length, from = before > 3 ? before - 3 : 0;
   errno = 0;
-  if (answer->head_length + 1 == sizeof answer->head) die("a head that is too long");
-  answer->head[answer->head_length++] = byte;
+  if (take == 0) die("a head that is too long");
+  memcpy(answer->head + before, bytes, take);
+  const char *end = memmem(answer->head + from, before + take - from, "\r\n\r\n", 4);
+  answer->head_length = end ? (size_t)(end + 4 - answer->head) : before + take;
   answer->head[answer->head_length] = '\0';
-  if (byte == '\n' && answer->head_length >= 4 && memcmp(answer->head + answer->head_length - 4, "\r\n\r\n", 4) == 0)
-    read_head(answer);
+  if (end) read_head(answer);
+  return answer->head_length - before;
 }
 
 static void take_body(struct answer *answer, const char *bytes, size_t length) {
@@ -63,7 +68,7 @@ static bool between(struct answer *answer, char byte) {
 
 bool answer_take(struct answer *answer, const char *bytes, size_t length) {
   const char *end = bytes + length;
-  while (!answer->has_head && bytes < end) take_head(answer, *bytes++);
+  while (!answer->has_head && bytes < end) bytes += take_head(answer, bytes, (size_t)(end - bytes));
   while (answer->has_head && bytes < end) {
     if (answer->left > 0 && answer->line == LINE_NONE) {
       size_t take = (uint64_t)(end - bytes) < answer->left ? (size_t)(end - bytes) : (size_t)answer->left;

@@ -3,16 +3,18 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
+#include <time.h>
 
 #include "wire.h"
 
 #define CONNECTIONS 8
 #define PATIENCE_MS 30000
+#define TRIES 5
+#define SHARE_WANTED 0.9
 #define RECEIVE_BYTES ((size_t)256 << 10)
 
 double rate_seconds = 0.6;
-static double busiest;
+static double least = 1;
 
 /* ---- small requests ---- */
 
@@ -21,15 +23,16 @@ struct lane {
   struct answer answer;
 };
 
-static double processor_seconds(void) {
-  struct rusage usage;
-  getrusage(RUSAGE_SELF, &usage);
-  return (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
-         1e-6 * (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec);
+/* What a process has had of the processors, all its threads together. */
+static double processor_seconds(pid_t pid) {
+  clockid_t clock;
+  struct timespec t = {0};
+  if (clock_getcpuclockid(pid, &clock) == 0) clock_gettime(clock, &t);
+  return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-double load_busiest(void) {
-  return busiest;
+double load_least(void) {
+  return least;
 }
 
 static void ask(struct lane *lane, const struct request *request) {
@@ -67,15 +70,29 @@ static uint64_t drive(struct lane *lanes, const struct request *request, double 
   return count;
 }
 
-double measure_rate(struct subject *subject) {
+/* Requests a second, and the share of a processor that the server had meanwhile. */
+static double try_rate(const struct subject *subject, double *share) {
   static struct lane lanes[CONNECTIONS];
   for (int i = 0; i < CONNECTIONS; i++) lanes[i].connection = connection_open(subject->peer);
-  double began = now(), spent = processor_seconds();
+  double began = now(), spent = processor_seconds(subject->peer->process.pid);
   uint64_t count = drive(lanes, subject->request, began + rate_seconds);
-  double took = now() - began, share = (processor_seconds() - spent) / took;
-  if (share > busiest) busiest = share;
+  double took = now() - began;
+  *share = (processor_seconds(subject->peer->process.pid) - spent) / took;
   for (int i = 0; i < CONNECTIONS; i++) connection_close(&lanes[i].connection);
   return (double)count / took;
+}
+
+/* What else the machine does may take the processor away: then it is tried again, and the best share counts. */
+double measure_rate(struct subject *subject) {
+  double rate = 0, share = 0;
+  for (int i = 0; i < TRIES && share < SHARE_WANTED; i++) {
+    double its_share = 0, its_rate = try_rate(subject, &its_share);
+    if (its_share <= share && i > 0) continue;
+    rate = its_rate;
+    share = its_share;
+  }
+  if (share < least) least = share;
+  return rate;
 }
 
 /* ---- one request: sends and reads at the same time ---- */
@@ -118,7 +135,7 @@ size_t exchange_keep(const struct peer *peer, const struct request *request, cha
   return answer.length;
 }
 
-/* ---- what they are held against ---- */
+/* ---- what they are held against: where the servers run, for this may be the busier processor ---- */
 
 double measure_torch(struct subject *subject) {
   char line[64];
@@ -137,14 +154,20 @@ static void read_numbers(struct subject *subject) {
 }
 
 double measure_read(struct subject *subject) {
+  processors_borrow();
   double began = now();
   read_numbers(subject);
-  return 1e3 * (now() - began);
+  double took = now() - began;
+  processors_own();
+  return 1e3 * took;
 }
 
 double measure_read_write(struct subject *subject) {
+  processors_borrow();
   double began = now();
   read_numbers(subject);
   subject->written = text_write(subject->numbers + subject->count + 3, subject->count, subject->text);
-  return 1e3 * (now() - began);
+  double took = now() - began;
+  processors_own();
+  return 1e3 * took;
 }

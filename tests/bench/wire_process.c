@@ -35,7 +35,21 @@ static void settle_on(size_t processor) {
 
 void processors_own(void) {
   look_up_processors();
-  if (first != last) settle_on(first);
+  settle_on(first);
+}
+
+void processors_borrow(void) {
+  settle_on(last);
+}
+
+void process_settle(const struct process *process, bool own_processor) {
+  cpu_set_t set = allowed;
+  if (process->pid <= 0) return;
+  if (own_processor) {
+    CPU_ZERO(&set);
+    CPU_SET(last, &set);
+  }
+  sched_setaffinity(process->pid, sizeof set, &set);
 }
 
 static _Noreturn void become(const char *const *argv, bool own_processor, const int *in, const int *out) {

@@ -16,6 +16,7 @@ static void prepare(struct subject *subject) {
 static void finish(struct subject *subject, int rounds) {
   if (subject->absent) return;
   if (connects(subject)) connection_close(&subject->connection);
+  subject->rounds = rounds;
   subject->median = median(subject->results, rounds);
 }
 
@@ -30,4 +31,11 @@ void subjects_measure(const char *title, struct subject *subjects, size_t count,
     progress(title, round + 1, rounds);
   }
   for (size_t i = 0; i < count; i++) finish(&subjects[i], rounds);
+}
+
+double subjects_ratio(const struct subject *over, const struct subject *beyond, const struct subject *under) {
+  double ratios[ROUNDS_MAX];
+  for (int i = 0; i < over->rounds; i++)
+    ratios[i] = (over->results[i] - (beyond ? beyond->results[i] : 0)) / under->results[i];
+  return median(ratios, over->rounds);
 }

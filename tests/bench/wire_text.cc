@@ -6,14 +6,12 @@
 size_t text_read(const char *text, size_t length, double *numbers, size_t room) {
   const char *end = text + length;
   size_t count = 0;
-  while (text < end && count < room) {
+  while (count < room) {
+    while (text < end && (*text < '0' || *text > '9') && *text != '-') text++;
+    if (text == end) break;
     std::from_chars_result result = std::from_chars(text, end, numbers[count]);
-    if (result.ec == std::errc() && result.ptr != text) {
-      count++;
-      text = result.ptr;
-    } else {
-      text++;
-    }
+    text = result.ptr > text ? result.ptr : text + 1;
+    if (result.ec == std::errc()) count++;
   }
   return count;
 }
