@@ -206,12 +206,14 @@ bench-lib: ## time the library, beside a read-only pass, a naive loop, numpy and
 	@$(BUILD)/tests/bench/lib
 	@$$([ -x /usr/bin/python3 ] && echo /usr/bin/python3 || echo python3) tests/bench/frameworks.py $(BUILD)/$(SONAME)
 
-# Also SIZES=1: time over size instead, drawn as tests/bench/wire.svg; ends with the machine in tests/bench/README.md.
-wire_run = $(BUILD)/tests/bench/wire $(BUILD)/rnnlossd
+# SIZES=1: time over size instead, drawn; without QUICK the picture, and the machine, are those of tests/bench/README.md.
+wire_run  = $(BUILD)/tests/bench/wire $(BUILD)/rnnlossd
+wire_plot = FORMAT=json $(wire_run) >$(BUILD)/wire.jsonl && \
+            $(if $(QUICK),tests/bench/plot.py $(BUILD)/wire.jsonl $(BUILD)/wire.svg,cp $(BUILD)/wire.jsonl tests/bench/ && tests/bench/plot.py)
 bench-wire: ## time the daemon beside a bare echo of its HTTP library, FastAPI and PyTorch, in one run
 	@tools/setup bench
 	@$(MAKE) bench >&2
-	@$(if $(SIZES),FORMAT=json $(wire_run) | tee tests/bench/wire.jsonl && tests/bench/plot.py,$(wire_run))
+	@$(if $(SIZES),$(wire_plot),$(wire_run))
 
 # ---- Installing -------------------------------------------------------------------------------------------------
 

@@ -13,7 +13,7 @@
 #define SERIES (2 * TRANSPORTS + 2)
 
 static int rounds_of(size_t size, bool quick) {
-  int rounds = size <= (64 << 10) ? 101 : size <= (1 << 20) ? 31 : size <= (16 << 20) ? 11 : 5;
+  int rounds = size <= (64 << 10) ? 101 : size <= (1 << 20) ? 31 : size <= (16 << 20) ? 15 : 7;
   return quick && rounds > 5 ? 5 : rounds;
 }
 
@@ -47,7 +47,7 @@ static void measure_size(struct programs *programs, struct subject *s, size_t co
                          size_t size, bool quick) {
   static const char *const encodings[] = {"JSON", "safetensors"};
   size_t numbers = encoding == ENCODING_JSON ? size / JSON_BYTES : size / 4;
-  size_t units = numbers < 4096 ? 32 : 1024, rows = numbers / units;
+  size_t units = numbers < 4096 ? 8 : numbers < 262144 ? 64 : 1024, rows = numbers / units;
   struct request request = request_rates(encoding, rows, units, JSON_DIGITS, true);
   struct request for_service = request_for_service(&request);
   char title[64];
