@@ -116,7 +116,7 @@ static void announce(int fd, const char *address) {
 
 static struct settings read_settings(int argc, char **argv) {
   struct settings settings = {.address = "127.0.0.1:0", .threads = 1};
-  for (int i = 1; i + 1 < argc; i += 2) {
+  for (int i = 1; i + 1 < argc && argv[i + 1]; i += 2) {
     if (strcmp(argv[i], "--listen") == 0) settings.address = argv[i + 1];
     if (strcmp(argv[i], "--threads") == 0) settings.threads = (unsigned)strtoul(argv[i + 1], NULL, 10);
     if (strcmp(argv[i], "--tls-cert") == 0) settings.certificate = argv[i + 1];

@@ -56,11 +56,15 @@ static void small(struct programs *programs, enum encoding encoding, double goal
   process_settle(&programs->service.process, false);
   snprintf(name, sizeof name, "%s, requests/s over the echo's", title);
   row(name, &s[1], &s[0], AT_LEAST, goal);
+  snprintf(name, sizeof name, "%s, the echo's processor time over rnnlossd's", encodings[encoding]);
+  report_row(name, subjects_cost_ratio(&s[0], &s[1]), NO_GOAL, 0);
   snprintf(name, sizeof name, "%s, requests/s over FastAPI's", encodings[encoding]);
   row(name, &s[1], &s[3], AT_LEAST, 60);
   snprintf(name, sizeof name, "%s, requests/s by unix socket over TCP's", encodings[encoding]);
   row(name, &s[2], &s[1], AT_LEAST, 1);
   times(s, LENGTH(s), "requests/s");
+  for (size_t i = 0; i < LENGTH(s); i++)
+    if (!s[i].absent) report_time(s[i].name, "us of processor a request", median(s[i].costs, s[i].rounds));
   request_release(&request);
   request_release(&for_service);
 }

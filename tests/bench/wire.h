@@ -138,6 +138,7 @@ struct subject {
   bool closing; /* a connection for each */
   struct connection connection;
   double results[ROUNDS_MAX];
+  double cost, costs[ROUNDS_MAX]; /* microseconds of the server's processor, of a small request: of the last, of all */
   int rounds;
   double median;
 };
@@ -145,6 +146,7 @@ void subjects_measure(const char *title, struct subject *subjects, size_t count,
 /* The median of the rounds' ratios (over - beyond) / under; beyond may be NULL. Of one round all had the same machine.
  */
 double subjects_ratio(const struct subject *over, const struct subject *beyond, const struct subject *under);
+double subjects_cost_ratio(const struct subject *over, const struct subject *under);
 
 /* ---- wire_load.c: what `measure` may be ---- */
 

@@ -93,6 +93,7 @@ double measure_rate(struct subject *subject) {
     if (its_share <= share && i > 0) continue;
     rate = its_rate;
     share = its_share;
+    subject->cost = 1e6 * share / rate;
   }
   if (share < least) least = share;
   return rate;
@@ -129,7 +130,8 @@ double measure_server(struct subject *subject) {
 }
 
 size_t exchange_keep(const struct peer *peer, const struct request *request, char *body, size_t room) {
-  struct answer answer = {.keep = body, .room = room};
+  struct answer answer = {.room = room};
+  answer.keep = body;
   struct connection connection = connection_open(peer);
   exchange(&connection, request, &answer);
   connection_close(&connection);

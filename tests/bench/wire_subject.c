@@ -26,7 +26,9 @@ void subjects_measure(const char *title, struct subject *subjects, size_t count,
   for (size_t i = 0; i < count; i++) prepare(&subjects[i]);
   for (int round = 0; round < rounds; round++) {
     for (size_t i = 0; i < count; i++) {
-      if (!subjects[i].absent) subjects[i].results[round] = subjects[i].measure(&subjects[i]);
+      if (subjects[i].absent) continue;
+      subjects[i].results[round] = subjects[i].measure(&subjects[i]);
+      subjects[i].costs[round] = subjects[i].cost;
     }
     progress(title, round + 1, rounds);
   }
@@ -37,5 +39,11 @@ double subjects_ratio(const struct subject *over, const struct subject *beyond, 
   double ratios[ROUNDS_MAX];
   for (int i = 0; i < over->rounds; i++)
     ratios[i] = (over->results[i] - (beyond ? beyond->results[i] : 0)) / under->results[i];
+  return median(ratios, over->rounds);
+}
+
+double subjects_cost_ratio(const struct subject *over, const struct subject *under) {
+  double ratios[ROUNDS_MAX];
+  for (int i = 0; i < over->rounds; i++) ratios[i] = over->costs[i] / under->costs[i];
   return median(ratios, over->rounds);
 }
