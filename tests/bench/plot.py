@@ -75,16 +75,20 @@ def label(axes, ends, low, high):
     def height(value):
         return (math.log10(value) - math.log10(low)) / (math.log10(high) - math.log10(low))
 
+    last = max(x for x, _ in ends.values())
     columns = collections.defaultdict(list)
     for series, (x, y) in ends.items():
         columns[round(math.log(x, 4))].append((series, x, y))
     for points in columns.values():
         places = spread([height(y) for _, _, y in points], LABEL_GAP)
         for i, (series, x, y) in enumerate(points):
+            color, text = STYLES[series][0], series.replace("rnnlossd, ", "rnnlossd ")
+            if x < last / 2:  # it ends early: to the left of its end, where the line isn't
+                axes.annotate(text, (x, y), (-8, 5), textcoords="offset points", ha="right", color=color, fontsize=8.5)
+                continue
             there = 10 ** (math.log10(low) + places[i] * (math.log10(high) - math.log10(low)))
-            axes.annotate(series.replace("rnnlossd, ", "rnnlossd "), (x, y), (x * 2.3, there), va="center",
-                          color=STYLES[series][0], fontsize=8.5, annotation_clip=False,
-                          arrowprops={"arrowstyle": "-", "color": STYLES[series][0], "lw": 0.5, "shrinkA": 1, "shrinkB": 3})
+            axes.annotate(text, (x, y), (x * 2.3, there), va="center", color=color, fontsize=8.5, annotation_clip=False,
+                          arrowprops={"arrowstyle": "-", "color": color, "lw": 0.5, "shrinkA": 1, "shrinkB": 3})
 
 
 def panel(axes, encoding, series, low, high):
