@@ -204,7 +204,7 @@ int main(int argc, char **argv) {
   char echo[4096];
   const char *slash = strrchr(argv[0], '/');
   snprintf(echo, sizeof echo, "%.*secho", slash ? (int)(slash - argv[0]) + 1 : 0, argv[0]);
-  struct programs programs;
+  static struct programs programs;
   processors_own();
   programs_start(&programs, argv[1], echo);
   if (!programs.daemon[TRANSPORT_TCP].there || !programs.echo[TRANSPORT_TCP].there) {

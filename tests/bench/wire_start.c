@@ -1,5 +1,7 @@
 /* wire_start.c - the programs measured: each transport has a daemon and an echo of its own */
 #include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -94,9 +96,36 @@ static void start_torch(struct programs *programs) {
   note("PyTorch did not start%s%s: its rows are left out", *line ? ": " : "", line);
 }
 
+/* ---- the folder goes away however the program ends ---- */
+
+static const char *folder;
+static int folder_fd = -1;
+
+static void remove_folder(void) {
+  static const char *const names[] = {"cert.pem", "key.pem", "echo", "daemon"};
+  for (size_t i = 0; folder && i < sizeof names / sizeof *names; i++) unlinkat(folder_fd, names[i], 0);
+  if (folder) rmdir(folder);
+  folder = NULL;
+}
+
+static _Noreturn void on_signal(int number) {
+  remove_folder();
+  _exit(128 + number); /* the kernel ends the children: wire_process.c has asked for it */
+}
+
+static void make_folder(struct programs *programs) {
+  if (!mkdtemp(programs->folder)) die("mkdtemp");
+  folder_fd = open(programs->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  folder = programs->folder;
+  atexit(remove_folder);
+  signal(SIGINT, on_signal);
+  signal(SIGTERM, on_signal);
+  signal(SIGPIPE, on_signal);
+}
+
 void programs_start(struct programs *programs, const char *daemon, const char *echo) {
   *programs = (struct programs){.folder = "/tmp/rnnloss-wire.XXXXXX"};
-  if (!mkdtemp(programs->folder)) die("mkdtemp");
+  make_folder(programs);
   bool certificate = make_certificate(programs);
   for (int i = 0; i < TRANSPORTS; i++) {
     if (i == TRANSPORT_TLS && !certificate) break;
@@ -109,14 +138,11 @@ void programs_start(struct programs *programs, const char *daemon, const char *e
 }
 
 void programs_stop(struct programs *programs) {
-  static const char *const names[] = {"cert.pem", "key.pem", "echo", "daemon"};
-  char path[64];
   for (int i = 0; i < TRANSPORTS; i++) {
     process_stop(&programs->daemon[i].process);
     process_stop(&programs->echo[i].process);
   }
   process_stop(&programs->service.process);
   process_stop(&programs->torch);
-  for (size_t i = 0; i < sizeof names / sizeof *names; i++) unlink(in_folder(programs, names[i], path, sizeof path));
-  rmdir(programs->folder);
+  remove_folder();
 }
