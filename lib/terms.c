@@ -84,12 +84,14 @@ static void widen_range(rnnloss_terms *t, const int64_t *limb, size_t limbs) {
   if (high + more > t->high) t->high = high + more < limbs ? high + more : limbs;
 }
 
+#define SETTLED ((size_t)32) /* neurons at once: they are still in cache when they are looked at */
+
 /* Settles neurons [next, end), adds them up, and finds which limbs are in use. */
 static rnnloss_status gather(rnnloss_terms *t, size_t end) {
-  const rnnloss_rates *r = t->problem.rates;
-  for (; t->next < end; t->next++) {
+  rnnloss_rates *r = t->problem.rates;
+  for (size_t done = 0; t->next < end; t->next++, done++) {
     int64_t *limb = r->limb + t->next * r->limbs;
-    rnn_limbs_settle(limb, r->limbs);
+    if (done % SETTLED == 0) rnnloss_rates_settle(r, t->next, end - t->next < SETTLED ? end - t->next : SETTLED);
     int64_t top = limb[r->limbs - 1];
     if (top >= RNN_TOP_MAX || top <= -RNN_TOP_MAX) return RNNLOSS_E_LIMIT;
     widen_range(t, limb, r->limbs);
