@@ -67,10 +67,10 @@ void rnn_tile_empty(struct tile *t) {
 
 void rnn_tile_empty_kept(struct tile *t, size_t first, size_t n, bool past) {
   for (int k = 0; k < t->parts; k++) {
+    double *sums = t->part[k] + first;
     int unit = past ? (k == 0 ? t->past_high : t->past_low) : k == 0 ? t->high : t->low;
-    if (!past || t->past) /* they hold anything if there was none */
-      columns_to_limbs(t->rates, first, n, t->part[k] + first, unit);
-    memset(t->part[k] + first, 0, n * sizeof(double));
+    if (!past || t->past) columns_to_limbs(t->rates, first, n, sums, unit); /* else they hold anything */
+    for (size_t i = 0; i < n; i++) sums[i] = 0;
   }
 }
 
