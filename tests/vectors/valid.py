@@ -123,7 +123,7 @@ def edges():
         ["zero-sigma", "signed-zero"], rated(RATES, (2, 2), 1, 1, -0.0, 0, gradients="per_term"))
     add("fr_cv", "fr_cv-negative-mean", "mu = -2: the value is negative, and a warning says so", ["negative-mean"],
         rated("fr_cv", (2, 2), 0, -2, -2, -4))
-    add("fr_cv", "fr_cv-tiny-mean", "mu = 2^-53/2: 2^53 + 2^-53 is no double, and no sum in doubles sees it",
+    add("fr_cv", "fr_cv-tiny-mean", "mu = 2^-53/6: 1 + 2^-53 is no double, and a sum in doubles gives 0",
         ["cancellation"], rated("fr_cv", (3, 2), 1, 0, 2.0**-53, 0, -1, 0))
     add("fr_cv", "fr_cv-undefined", "mu = 0", ["undefined"], rated("fr_cv", (1, 2), -1, 1))
     add("fr_cv", "fr_cv-undefined-zeros", "mu = 0 and sigma = 0: undefined all the same", ["undefined"],
@@ -187,6 +187,9 @@ def edges():
         rated("fr_sd", (2, 2), MAX, 0, MAX, 0))
     add("fr", "fr-f16-infinite-gradient", "a gradient's element beyond F16 is infinite, and no error", ["large-numbers"],
         rated({"fr": 65536.0}, (1, 2), 1, -1, dtype="F16"))
+    for dtype, step in (("F16", 2.0**-10), ("BF16", 2.0**-7)):
+        add("fr", f"fr-{dtype.lower()}-rounded-twice", f"the gradient is a hair above a tie of {dtype}: by way of F32 it would "
+            "be 1", ["tie"], rated({"fr": 1 + step / 2 + 2.0**-30}, (1, 2), 1, 0, dtype=dtype))
     add("fr", "fr-f32-gradient-overflow", "F64 rates, gradient_dtype F32: beyond F32 is infinite", ["large-numbers"],
         rated("fr", (1, 2), 1e100, -1e-100, gradient_dtype="F32"))
     return out
@@ -201,11 +204,11 @@ def ties():
              ("order", "the same as even-up in another order", (a, a, b, 1)))
     out = [vector("in", f"in-tie-{name}", comment + " (then a quarter of it)", ["edge", "tie"],
                   P("in", {"w_in": T((2, 2), *xs)})) for name, comment, xs in cases]
-    out.append(vector("combination", "total-tie", "1/4 + 2^-56 + 2^-57: no sum of rounded terms gives it", ["edge", "tie"],
+    out.append(vector("combination", "total-tie", "1/4 + 2^-55 + 2^-57 is above a tie: 1/4 + 2^-54; the terms, each rounded, add up to 1/4", ["edge", "tie"],
                       P({"in": 1.0, "out": 1.0}, {"w_in": T((2, 2), 1, a, 0, 0), "w_out": T((2, 2), a, 2.0**-28, 2.0**-28, 0)},
                         gradients="none")))
-    out.append(vector("in", "in-lambda-rounded-once", "0.1 * (0.1^2) from the real product, not from the rounded square",
-                      ["edge"], P({"in": 0.1}, {"w_in": T((1, 3), 0.1, 0.2, 0.3)})))
+    out.append(vector("in", "in-lambda-rounded-once", "0.3 times the real mean of squares: 0.3 times the rounded one is another double",
+                      ["edge"], P({"in": 0.3}, {"w_in": T((1, 3), 0.1, 0.2, 0.3)})))
     return out
 
 
@@ -223,7 +226,7 @@ def cancellation():
     add("over-time", "1e30 + 1 - 1e30 over time: the means are 1/3 and 0", rated(both, (3, 2), 1e30, 0, 1, 0, -1e30, 0))
     add("over-time-f32", "2^100 + 1 - 2^100 in F32: the means are 1/3 and 2/3",
         rated(both, (3, 2), 2.0**100, 1, 1, 1, -2.0**100, 0, dtype="F32"))
-    add("last-bit", "means that differ in the last bit of one of a thousand ordinary rates, here of twelve",
+    add("last-bit", "all rates are 0.1, but for one that differs in its last bit",
         rated(both, (4, 3), *[0.1] * 11, 0.1 * (1 + eps)))
     add("f16", "F16 rates 2047 and 2048", rated(both, (1, 2), 2047, 2048, dtype="F16"))
     add("bf16", "BF16 rates 255 and 256", rated(both, (1, 2), 255, 256, dtype="BF16"))
@@ -231,7 +234,7 @@ def cancellation():
         rated({"fr": 1.0, "fr_sd": 1.0}, (2, 2), 0.5, -0.5, 0.1, 0.3))
     out.append(vector("mse", "cancellation-mse", "pred and target differ in the last bit", ["edge", "cancellation"],
                       P("mse", {"pred": T(2, 1 + eps, 0.1), "target": T(2, 1, 0.1 * (1 + eps))})))
-    out.append(vector("mse", "cancellation-mse-exponents", "1e300 - 1e-300: the difference is no double", ["edge", "cancellation"],
+    out.append(vector("mse", "cancellation-mse-exponents", "1e150 - 1e-150 and 1 - 1e-200: the differences are no doubles", ["edge", "cancellation"],
                       P("mse", {"pred": T(2, 1e150, 1), "target": T(2, 1e-150, 1e-200)})))
     return out
 
