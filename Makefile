@@ -47,7 +47,7 @@ SONAME  := librnnloss.so.0
 
 lib_objects    := $(patsubst %.c,$(BUILD)/%.o,$(wildcard lib/*.c))
 server_objects := $(patsubst %.c,$(BUILD)/%.o,$(filter-out server/main.c,$(wildcard server/*.c))) \
-                  $(patsubst %.cc,$(BUILD)/%.o,$(wildcard server/*.cc))
+                  $(patsubst %.cc,$(BUILD)/%.o,$(wildcard server/*.cc)) $(BUILD)/server/vectors_data.o
 helper_objects := $(patsubst %.c,$(BUILD)/%.o,$(filter-out tests/e2e/e2e_%,$(wildcard tests/e2e/*.c)) \
                     $(filter-out tests/unit/test_%,$(wildcard tests/unit/*.c)))
 test_programs  := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/test_*.c tests/e2e/e2e_*.c))
@@ -62,7 +62,7 @@ internals      := $(BUILD)/server.a $(BUILD)/librnnloss.a
 
 all: $(BUILD)/rnnlossd $(libraries) ## build the daemon and the libraries (in build/)
 
-tests: all $(test_programs) $(BUILD)/digest
+tests: all $(test_programs) $(BUILD)/digest $(BUILD)/rnnlossd-features
 
 bench: all $(bench_programs)
 
@@ -94,6 +94,11 @@ $(BUILD)/server/%.o: server/%.c $(BUILD)/flags
 $(BUILD)/server/%.o: server/%.cc $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(call say,CXX) $< && $(CXX) $(CXX_TEXT) -c $< -o $@
+
+# The vectors become part of the daemon: the assembler reads them in.
+$(BUILD)/server/vectors_data.o: server/vectors_data.S tests/vectors/vectors.jsonl tests/vectors/list.json $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(call say,AS ) $< && $(CC) -c $< -o $@
 
 $(BUILD)/tests/%.o: tests/%.c $(BUILD)/flags
 	@mkdir -p $(@D)
@@ -128,13 +133,16 @@ $(BUILD)/rnnlossd: $(BUILD)/server/main.o $(internals)
 $(test_programs): %: %.o $(helper_objects) $(internals)
 	$(call say,LD ) $@ && $(LINK) -pie $(STATIC) $^ $(TEST_LIBRARIES) $(LIBRARIES) -o $@
 
-# The digest's own build of the library can be told to do without instruction sets (lib/dispatch.c).
+# The digest, and a daemon for tests, have a build of the library that can be told to do without instruction sets (lib/dispatch.c).
 $(BUILD)/features/%.o: lib/%.c $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(call say,CC ) $< '(test features)' && $(CC) $(C_LIB) -DRNN_TEST_FEATURES -c $< -o $@
 
 $(BUILD)/digest: $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/digest/*.c)) $(patsubst lib/%.c,$(BUILD)/features/%.o,$(wildcard lib/*.c))
 	$(call say,LD ) $@ && $(CC) $(CFLAGS) -pie $^ -lpthread -lm -o $@
+
+$(BUILD)/rnnlossd-features: $(BUILD)/server/main.o $(BUILD)/server.a $(patsubst lib/%.c,$(BUILD)/features/%.o,$(wildcard lib/*.c))
+	$(call say,LD ) $@ && $(LINK) -pie $(STATIC) $^ $(LIBRARIES) -o $@
 
 # GnuTLS is what libmicrohttpd brings for TLS: the client's side needs no package of its own.
 $(BUILD)/tests/bench/wire: $(wire_objects)

@@ -125,6 +125,8 @@ void head_line(struct head_reader *reader, const char *name, size_t name_size, c
     join(reader, &head->accept, value);
   } else if (strcasecmp(name, "Authorization") == 0) {
     once(reader, &head->authorization, value, "two Authorization headers");
+  } else if (strcasecmp(name, "If-None-Match") == 0) {
+    join(reader, &head->if_none_match, value);
   } else if (strcasecmp(name, "X-Request-Id") == 0) {
     head->request_id = value;
   } else if (strcasecmp(name, "traceparent") == 0) {

@@ -86,6 +86,7 @@ enum step version_finish(struct exchange *exchange) {
   document_string(document, root, "version", SERVER_VERSION);
   document_string(document, root, "commit", server_commit);
   document_string(document, root, "kernel", rnnloss_kernel());
+  document_string(document, root, "vectors_sha256", exchange->server->selftest.digest);
   struct limits limits = {.document = document, .node = document_object(document, root, "limits")};
   config_each(&exchange->server->config, add_limit, &limits);
   return finish(exchange, document, true);
@@ -106,7 +107,14 @@ enum step live_finish(struct exchange *exchange) {
 }
 
 enum step ready_finish(struct exchange *exchange) {
-  if (!atomic_load(&exchange->server->leaving)) return answer_state(exchange, "ready");
+  const struct server *server = exchange->server;
+  if (!server->selftest.passed) {
+    problem_set(&exchange->problem, PROBLEM_NOT_READY, "",
+                "the self-test has failed, at the vector %s: values of this daemon may be wrong",
+                server->selftest.failed);
+    return STEP_FAILED;
+  }
+  if (!atomic_load(&server->leaving)) return answer_state(exchange, "ready");
   problem_set(&exchange->problem, PROBLEM_DRAINING, "", "requests in flight are answered, new ones belong elsewhere");
   return STEP_FAILED;
 }

@@ -8,7 +8,7 @@
 const char server_commit[] = RNNLOSSD_COMMIT;
 
 /* Statuses that are counted by themselves. The last stands for a peer that went away unanswered. */
-static const unsigned statuses[METRIC_STATUSES] = {200, 204, 400, 401, 403, 404, 405, 406, 408, 413,
+static const unsigned statuses[METRIC_STATUSES] = {200, 204, 304, 400, 401, 403, 404, 405, 406, 408, 413,
                                                    414, 415, 417, 422, 429, 431, 500, 501, 503, 505};
 #define STATUS_GONE (METRIC_STATUSES - 1)
 #define STATUS_OTHER (METRIC_STATUSES - 2)

@@ -34,6 +34,7 @@ static const struct problem_row rows[PROBLEM_TYPES] = {
     [PROBLEM_RATE_LIMITED] = {"rate-limited", 429, "Too many requests at once"},
     [PROBLEM_OVERLOADED] = {"overloaded", 503, "Out of memory for now"},
     [PROBLEM_DRAINING] = {"draining", 503, "The server is shutting down"},
+    [PROBLEM_NOT_READY] = {"not-ready", 503, "The server must not be used"},
     [PROBLEM_INTERNAL] = {"internal", 500, "A defect of the server"},
 };
 

@@ -11,6 +11,8 @@ const struct route routes[] = {
      .finish = loss_finish,
      .release = loss_release},
     {.path = "/terms", .finish = terms_finish},
+    {.path = "/vectors", .finish = vectors_finish},
+    {.path = "/vectors/{name}", .finish = vector_finish},
     {.path = "/version", .finish = version_finish},
     {.path = "/healthz", .access = ACCESS_OPEN, .finish = live_finish},
     {.path = "/livez", .access = ACCESS_OPEN, .finish = live_finish},
@@ -19,9 +21,20 @@ const struct route routes[] = {
     {.path = NULL},
 };
 
+/* The length of a route's path before its parameter, or of all of it. */
+static size_t fixed_length(const struct route *route) {
+  return strcspn(route->path, "{");
+}
+
 int route_find(const char *path) {
   for (int i = 0; routes[i].path; i++) {
-    if (strcmp(path, routes[i].path) == 0) return i;
+    size_t fixed = fixed_length(&routes[i]);
+    if (strncmp(path, routes[i].path, fixed) != 0) continue;
+    if (routes[i].path[fixed] ? path[fixed] != '\0' : path[fixed] == '\0') return i;
   }
   return -1;
+}
+
+const char *route_parameter(const struct exchange *exchange) {
+  return exchange->path + fixed_length(&routes[exchange->route]);
 }

@@ -157,6 +157,7 @@ int server_run(const struct config *config, void (*announce)(void *context, cons
   systemd_begin(&server.systemd);
   memory_setup();
   log_setup(config->log_level, config->log_format);
+  selftest_run(&server.selftest, vectors_suite, (size_t)vectors_suite_length);
   process_allow_descriptors((uint64_t)config->max_connections + CONNECTIONS_SPARE + DESCRIPTORS_OTHER);
   if (!access_setup(&server) || !listeners_adopt(&server) || !listeners_open(&server) || !http_start(&server)) {
     listeners_close(&server);

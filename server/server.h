@@ -170,6 +170,7 @@ enum problem_type {
   PROBLEM_RATE_LIMITED,
   PROBLEM_OVERLOADED,
   PROBLEM_DRAINING,
+  PROBLEM_NOT_READY,
   PROBLEM_INTERNAL,
   PROBLEM_TYPES
 };
@@ -584,7 +585,7 @@ enum method { METHOD_GET, METHOD_HEAD, METHOD_POST, METHOD_OPTIONS, METHOD_OTHER
 struct head {
   enum method method;
   const char *content_type, *content_encoding, *accept, *request_id, *traceparent;
-  const char *authorization;
+  const char *authorization, *if_none_match;
   void *tls_session; /* of the connection; NULL: it isn't encrypted */
   bool has_length, chunked;
   bool crowded;       /* the connection is one too many */
@@ -607,8 +608,8 @@ struct answer {
 void answer_header(struct answer *answer, const char *name, const char *value); /* both must live as long */
 
 struct route {
-  const char *path;
-  bool post; /* POST; else GET and HEAD */
+  const char *path; /* "/vectors/{name}": the end is a parameter, one character at least */
+  bool post;        /* POST; else GET and HEAD */
   enum access { ACCESS_GUARDED, ACCESS_OPEN, ACCESS_METRICS } access;
   bool (*begin)(struct exchange *exchange); /* post: the headers have come; false: problem set */
   bool (*receive)(struct exchange *exchange, const char *bytes, size_t length);
@@ -618,6 +619,7 @@ struct route {
 extern const struct route routes[]; /* ends with path NULL */
 /* Index of the route for the path, -1: there is none. */
 int route_find(const char *path);
+const char *route_parameter(const struct exchange *exchange); /* what the path has in the place of {name} */
 #define ROUTES_MAX 32
 
 struct exchange {
@@ -665,16 +667,48 @@ void exchange_answer_body(struct exchange *exchange, const char *type,
 /* admission.c: what is refused before its body is read, and the memory that the rest has reserved */
 bool admission_check(struct exchange *exchange);
 
-/* Handlers: loss.c, info.c (terms, version, health), metrics.c */
+/* Handlers: loss.c, info.c (terms, version, health), vectors.c, metrics.c */
 bool loss_begin(struct exchange *exchange);
 bool loss_receive(struct exchange *exchange, const char *bytes, size_t length);
 enum step loss_finish(struct exchange *exchange);
 void loss_release(struct exchange *exchange);
 enum step terms_finish(struct exchange *exchange);
+enum step vectors_finish(struct exchange *exchange);
+enum step vector_finish(struct exchange *exchange);
 enum step version_finish(struct exchange *exchange);
 enum step live_finish(struct exchange *exchange);
 enum step ready_finish(struct exchange *exchange);
 enum step metrics_finish(struct exchange *exchange);
+
+/* ---- digest.c ------------------------------------------------------------------------------------------- */
+
+#define DIGEST_HEX 65
+bool digest_sha256(const void *bytes, size_t length, char hex[DIGEST_HEX]); /* in hexadecimal, NUL-terminated */
+
+/* ---- vectors.c, vectors_data.S: the conformance vectors of tests/vectors, built in ----------------------- */
+
+extern const char vectors_suite[], vectors_list[]; /* vectors.jsonl, list.json */
+extern const uint64_t vectors_suite_length, vectors_list_length;
+
+enum vector_text { VECTOR_ID, VECTOR_JSON, VECTOR_SAFETENSORS, VECTOR_PROBLEM, VECTOR_DIGEST, VECTOR_TEXTS };
+struct vector {
+  struct text text[VECTOR_TEXTS]; /* NUL-terminated beyond length */
+  unsigned present;               /* bit i: the vector has text i */
+  bool ruled;                     /* its tensors are given by a rule: its requests aren't whole */
+};
+bool vector_read(struct vector *vector, const char *line, size_t length, struct arena *arena);
+char *vector_safetensors(const struct vector *vector, struct arena *arena,
+                         size_t *length); /* decoded; NULL: it isn't */
+
+/* ---- selftest.c: are the small vectors right on this machine? -------------------------------------------- */
+
+struct selftest {
+  bool passed;
+  size_t count;            /* vectors that were right */
+  char failed[120];        /* the first one that wasn't */
+  char digest[DIGEST_HEX]; /* of the suite */
+};
+void selftest_run(struct selftest *selftest, const char *suite, size_t length); /* and says so in the log */
 
 /* ---- config.c: one option table: flag, environment, help ------------------------------------------- */
 
@@ -987,6 +1021,7 @@ struct server {
   struct budget budget;
   struct failures failures;
   struct systemd systemd;
+  struct selftest selftest;
   uint64_t started_ns; /* since 1970 */
   struct listener listeners[LISTEN_MAX];
   size_t listener_count;

@@ -9,6 +9,7 @@ no code and no reduction with librnnloss, and needs nothing but Python's standar
     python3 tests/oracle.py request.json        prints the answer that POST /loss must give
 """
 import base64
+import collections
 import json
 import math
 import sys
@@ -423,8 +424,9 @@ class Rates:
             return
         sums = [sum(units(x) for x in fr.values[n::self.neurons]) for n in range(self.neurons)]
         self.m = [Fraction(s, UNIT * self.rows) for s in sums]
-        self.mu = sum(self.m) / self.neurons
-        self.variance = sum((m - self.mu)**2 for m in self.m) / self.neurons
+        alike = collections.Counter(self.m).items()  # many neurons may have the same mean
+        self.mu = sum(m * k for m, k in alike) / self.neurons
+        self.variance = sum((m - self.mu)**2 * k for m, k in alike) / self.neurons
 
     def value(self, term):
         """sigma, or sigma/mu, as a Surd."""
@@ -447,13 +449,13 @@ class Rates:
         if self.variance == 0:
             return [0.0] * self.neurons
         count, v, mu = self.neurons * self.rows, self.variance, self.mu
-        offsets = []
-        for m in self.m:
+        rounded = {}
+        for m in set(self.m):
             b = lambda_sd * (m - mu) / (v * count)
             if lambda_cv:
                 b += lambda_cv / count * ((m - mu) / (v * mu) - 1 / mu**2)
-            offsets.append(round_surd(Surd(b=b, v=v)))
-        return offsets
+            rounded[m] = round_surd(Surd(b=b, v=v))
+        return [rounded[m] for m in self.m]
 
 
 def round_value(exact):

@@ -6,7 +6,8 @@
 
 #include "fixture.h"
 
-static const char *const paths_of_get[] = {"/terms", "/version", "/healthz", "/livez", "/readyz", "/metrics"};
+static const char *const paths_of_get[] = {"/terms",  "/version", "/healthz", "/livez",
+                                           "/readyz", "/metrics", "/vectors", "/vectors/fr-by-hand"};
 #define ROUTES (sizeof paths_of_get / sizeof *paths_of_get)
 
 static void assert_header(const struct reply *reply, const char *name, const char *value) {

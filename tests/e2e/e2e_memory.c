@@ -142,7 +142,16 @@ static void test_errors(void **state) {
 
 static void test_routes(void **state) {
   (void)state;
-  static const char *const paths[] = {"/terms", "/version", "/healthz", "/livez", "/readyz", "/metrics"};
+  static const char *const paths[] = {"/terms",
+                                      "/version",
+                                      "/healthz",
+                                      "/livez",
+                                      "/readyz",
+                                      "/metrics",
+                                      "/vectors",
+                                      "/vectors/mse-by-hand",
+                                      "/vectors/mse-by-hand?form=json",
+                                      "/vectors/mse-by-hand?form=safetensors"};
   for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
     check(paths[i], &(struct call){.path = paths[i]});
     check(paths[i], &(struct call){.path = paths[i], .method = "HEAD"});

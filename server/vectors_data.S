@@ -1,0 +1,19 @@
+/* vectors_data.S - the conformance vectors, part of the program: no file is needed when it runs
+ *
+ * Paths are those from the root of the repository, where make runs the assembler. */
+    .section .rodata
+    .macro embed name, path
+    .global \name, \name\()_length
+    .balign 8
+\name\()_length:
+    .quad \name\()_end - \name
+\name:
+    .incbin "\path"
+\name\()_end:
+    .byte 0
+    .endm
+
+    embed vectors_suite, tests/vectors/vectors.jsonl
+    embed vectors_list, tests/vectors/list.json
+
+    .section .note.GNU-stack, "", %progbits
