@@ -9,13 +9,6 @@
 
 #include "validate.h"
 
-/* One that is tried, of any kind. */
-struct candidate {
-  char id[96];
-  const char *title, *relation, *fix;
-  double value;
-};
-
 static bool is_coarse(const struct verdict *verdict) {
   const rnnloss_dtype dtype = verdict->judge.tolerance.dtype;
   return dtype == RNNLOSS_F16 || dtype == RNNLOSS_BF16;
@@ -29,7 +22,7 @@ static bool is_listed(const struct verdict *verdict, const char *id) {
 }
 
 /* Best first; of equally good ones, those first that were tried first. */
-static void list(struct verdict *verdict, const struct candidate *candidate, double error) {
+void diagnosis_list(struct verdict *verdict, const struct candidate *candidate, double error) {
   size_t at = verdict->findings;
   while (at > 0 && verdict->finding[at - 1].error > error) at--;
   if (at == FINDINGS_MAX) return;
@@ -48,7 +41,7 @@ static void try(struct verdict *verdict, const struct candidate *candidate) {
   const struct rnn_tolerance *tolerance = &verdict->judge.tolerance;
   if (!rnn_judge_fits(tolerance, verdict->x, candidate->value)) return;
   if (rnn_judge_fits(tolerance, candidate->value, verdict->canonical) || is_listed(verdict, candidate->id)) return;
-  list(verdict, candidate, rnn_judge_error(tolerance, verdict->x, candidate->value));
+  diagnosis_list(verdict, candidate, rnn_judge_error(tolerance, verdict->x, candidate->value));
 }
 
 static struct candidate of_deviation(const struct rnn_deviation *deviation, double value) {
@@ -74,8 +67,8 @@ static void try_f32_input(const struct validation *validation, struct verdict *v
       .title = "Right within the tolerance of F32: these numbers seem to have been computed in F32",
       .relation = "numbers in nested arrays count as F64",
       .fix = "state \"tolerance\": {\"dtype\": \"F32\"}, or send F32 tensors as objects with \"dtype\": \"F32\"",
-      .value = verdict->canonical};
-  list(verdict, &candidate, 0);
+      .value = verdict->claim ? verdict->canonical : 1};
+  diagnosis_list(verdict, &candidate, 0);
 }
 
 /* ---- one term ---- */
@@ -202,13 +195,15 @@ static void diagnose_loss(const struct validation *validation, struct verdict *v
 /* One claim a slice. */
 enum step diagnose_step(struct validation *validation) {
   while (validation->at < validation->count) {
-    struct verdict *verdict = &validation->verdict[validation->at++];
-    if (verdict->verdict != RNN_FAIL) continue;
-    try_f32_input(validation, verdict);
-    if (verdict->claim && verdict->term < 0)
-      diagnose_loss(validation, verdict);
-    else if (verdict->claim)
-      diagnose_term(validation, verdict);
+    struct verdict *verdict = &validation->verdict[validation->at];
+    if (verdict->verdict == RNN_FAIL && !verdict->claim) {
+      const enum step step = diagnose_gradient(validation, verdict);
+      if (step != STEP_DONE) return step;
+    } else if (verdict->verdict == RNN_FAIL) {
+      (verdict->term < 0 ? diagnose_loss : diagnose_term)(validation, verdict);
+    }
+    if (verdict->verdict == RNN_FAIL) try_f32_input(validation, verdict);
+    validation->at++;
     return STEP_MORE;
   }
   return STEP_DONE;

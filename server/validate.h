@@ -9,6 +9,7 @@
 #define VALIDATE_H
 
 #include "deviations.h"
+#include "guesses.h"
 #include "judge.h"
 #include "server.h"
 
@@ -98,17 +99,35 @@ struct validation {
   uint64_t position;
   struct rnn_moments *moments;
   int tensor; /* whose moments are being taken */
+  /* Of a gradient's diagnosis: what it is tried as, how far that is. */
+  unsigned guess;
+  enum { GUESS_NEXT, GUESS_OFFSETS, GUESS_JUDGE } trying;
+  struct rnn_slope slope;
+  struct verdict trial;
+  double *offsets;
+  uint64_t neuron;
+  struct cursor *rows; /* of a matrix, to read it by columns */
   struct cursor x, y;
 };
 /* Lists the claims and checks that they can be judged; sets which gradients are evaluated. */
 bool validation_begin(struct validation *validation, struct request *request);
 enum step validation_settle(struct validation *validation); /* numbers of claims that came before their dtype */
 enum step validation_judge(struct validation *validation, const struct result *result);
+/* A slice of judging a claimed gradient by verdict->gradient, of its tensor's shape; begins and ends at pass 0. */
+enum step judge_gradient(struct validation *validation, struct verdict *verdict);
 
 /* ---- moments.c, diagnose.c: which other definitions they fit ---- */
 
 enum step moments_step(struct validation *validation); /* nothing to do if no claim fails */
 enum step diagnose_step(struct validation *validation);
+/* One that is tried, of any kind. */
+struct candidate {
+  char id[96];
+  const char *title, *relation, *fix;
+  double value; /* of a number; the factor of a gradient */
+};
+void diagnosis_list(struct verdict *verdict, const struct candidate *candidate, double error); /* best first */
+enum step diagnose_gradient(struct validation *validation, struct verdict *verdict);           /* diagnose_gradient.c */
 
 /* ---- report.c: all of it as JSON ---- */
 
