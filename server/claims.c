@@ -24,8 +24,8 @@ void claims_release(struct claims *claims) {
 }
 
 struct request *claims_gradients(struct request *request, int term) {
-  struct request **gradients = &request->claims->gradients[term + 1];
-  if (*gradients) return *gradients;
+  struct request *given = request->claims->gradients[term + 1];
+  if (given) return given;
   struct request *made = arena_allocate(request->arena, sizeof *made);
   char *parent = arena_allocate(request->arena, CLAIM_PATH_MAX);
   if (!made || !parent) {
@@ -39,7 +39,8 @@ struct request *claims_gradients(struct request *request, int term) {
   request_begin(made, request->arena, request->problem, request->max_neurons);
   made->keep_all = true;
   for (int t = 0; t < RNNLOSS_TENSORS; t++) made->tensor[t].parent = parent;
-  return *gradients = made;
+  request->claims->gradients[term + 1] = made;
+  return made;
 }
 
 void claim_pointer(const char *path, char out[POINTER_MAX]) {

@@ -33,10 +33,10 @@ static void set_sizes(struct rnn_moments *moments, const struct request *request
   if (tensor[RNNLOSS_W_HID].present) hidden = unit(&tensor[RNNLOSS_W_HID]);
   if (!hidden && out->present) hidden = outputs ? out->elements / outputs : out->shape[1];
   if (!hidden && in->present) hidden = in->shape[0];
-  if (!outputs && out->present) outputs = out->elements / hidden;
+  if (!outputs && hidden && out->present) outputs = out->elements / hidden;
   moments->hidden = hidden;
   moments->outputs = outputs;
-  moments->inputs = in->present ? in->elements / hidden : 0;
+  moments->inputs = hidden && in->present ? in->elements / hidden : 0;
 }
 
 static bool begin(struct validation *validation) {

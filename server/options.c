@@ -70,8 +70,8 @@ bool option_is_given(const struct request *request, int option) {
 }
 
 bool option_set(struct request *request, enum source source, int option, const char *text) {
-  if (option >= OPTION_RTOL && !request->claims)
-    return option_unknown(request, option_names[option], strlen(option_names[option]), "/");
+  const char *name = option_names[option];
+  if (option >= OPTION_RTOL && !request->claims) return option_unknown(request, name, strlen(name), "/");
   return option_given(request, source, option) && table[option].parse(request, option, text);
 }
 
