@@ -10,7 +10,6 @@ void rnn_moments_begin(struct rnn_moments *moments, void *memory, uint64_t neuro
   moments->neurons = neurons;
   moments->cells = cells;
   if (!memory) return;
-  memset(memory, 0, rnn_moments_size(neurons, cells));
   moments->neuron = memory;
   moments->cell = cells ? (struct rnn_dd *)(void *)(moments->neuron + neurons) : NULL;
 }
@@ -65,7 +64,8 @@ void rnn_moments_weights(struct rnn_moments *moments, rnnloss_term term, size_t 
   for (size_t i = 0; i < n; i++) add_square(&moments->sums[term], rnnloss_load(dtype, w + i * rnn_width(dtype)));
 }
 
-static void add_rate(struct rnn_neuron *neuron, double x) {
+static void add_rate(struct rnn_neuron *neuron, double x, bool first) {
+  if (first) memset(neuron, 0, sizeof *neuron);
   neuron->plain = rnn_dd_add_double(neuron->plain, x);
   neuron->absolute = rnn_dd_add_double(neuron->absolute, fabs(x));
   neuron->square = rnn_dd_add(neuron->square, rnn_dd_product(x, x));
@@ -83,8 +83,12 @@ void rnn_moments_rates(struct rnn_moments *moments, size_t n, rnnloss_dtype dtyp
   for (size_t i = 0; i < n; i++) {
     const double rate = rnnloss_load(dtype, rates + i * rnn_width(dtype));
     add_square(&moments->sums[RNNLOSS_FR], rate);
-    add_rate(&moments->neuron[at], rate);
-    if (moments->cell) moments->cell[cell] = rnn_dd_add_double(moments->cell[cell], fabs(rate));
+    /* Memory isn't cleared beforehand: that would be one long step. */
+    add_rate(&moments->neuron[at], rate, moments->position + i < moments->neurons);
+    if (moments->cell) {
+      const struct rnn_dd before = moments->position + i < moments->cells ? rnn_dd_of(0) : moments->cell[cell];
+      moments->cell[cell] = rnn_dd_add_double(before, fabs(rate));
+    }
     if (++at == moments->neurons) at = 0;
     if (++cell == moments->cells) cell = 0;
   }

@@ -50,10 +50,10 @@ struct rnn_moments {
   /* Working memory: */
   uint64_t neurons, cells, position, closed;
   struct rnn_neuron *neuron;
-  struct rnn_dd *cell; /* sums over the first axis; NULL: there is one axis only */
+  struct rnn_dd *cell; /* sums over the first axis; NULL: that axis is 1 long, or the only one */
 };
 
-/* Bytes for so many neurons and elements of one slice of the first axis (0: none). */
+/* Bytes for so many neurons and elements of one slice of the first axis (0: none, or that axis is 1 long). */
 size_t rnn_moments_size(uint64_t neurons, uint64_t cells);
 void rnn_moments_begin(struct rnn_moments *moments, void *memory, uint64_t neurons, uint64_t cells);
 void rnn_moments_pair(struct rnn_moments *moments, size_t n, rnnloss_dtype a_dtype, const void *a,

@@ -86,7 +86,7 @@ static const struct rnn_spread *sample(const struct rnn_moments *moments, const 
     if (rate == RNN_RATE_SQUARED_MEAN) return NULL;
     return &moments->spread[of_neurons[rate]];
   case RNN_OVER_FIRST_AXIS:
-    return moments->cell ? &moments->spread[RNN_FIRST_AXIS] : NULL;
+    return moments->cell ? &moments->spread[RNN_FIRST_AXIS] : &moments->spread[RNN_POOLED_ABSOLUTE];
   default:
     return &moments->spread[of_neurons[rate]];
   }

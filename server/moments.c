@@ -43,7 +43,7 @@ static bool begin(struct validation *validation) {
   struct request *request = validation->request;
   const struct tensor *fr = tensor_of(validation, RNNLOSS_RATE);
   const uint64_t neurons = fr->present ? unit(fr) : 0,
-                 cells = fr->present && fr->rank > 1 ? fr->elements / fr->shape[0] : 0;
+                 cells = fr->present && fr->rank > 1 && fr->shape[0] > 1 ? fr->elements / fr->shape[0] : 0;
   const size_t size = rnn_moments_size(neurons, cells);
   struct rnn_moments *moments = arena_allocate(request->arena, sizeof *moments);
   void *memory = size ? arena_allocate(request->arena, size) : NULL;

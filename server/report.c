@@ -102,19 +102,20 @@ static void claim(struct text *text, const struct verdict *verdict) {
   text_string(text, "}");
 }
 
-static const char *validity(const struct validation *validation) {
-  bool pass = true;
+enum rnn_verdict validation_verdict(const struct validation *validation) {
+  enum rnn_verdict all = RNN_PASS;
   for (size_t i = 0; i < validation->count; i++) {
-    if (validation->verdict[i].verdict == RNN_FAIL) return "false";
-    pass = pass && validation->verdict[i].verdict == RNN_PASS;
+    if (validation->verdict[i].verdict == RNN_FAIL) return RNN_FAIL;
+    if (validation->verdict[i].verdict != RNN_PASS) all = RNN_INCONCLUSIVE;
   }
-  return pass ? "true" : "null";
+  return all;
 }
 
 char *report_json(const struct validation *validation, const char *inputs_sha256, size_t *length) {
+  static const char *const valid[] = {[RNN_PASS] = "true", [RNN_FAIL] = "false", [RNN_INCONCLUSIVE] = "null"};
   struct text text = {.arena = validation->request->arena};
   text_string(&text, "{\"valid\":");
-  text_string(&text, validity(validation));
+  text_string(&text, valid[validation_verdict(validation)]);
   count(&text, ",\"contract\":", RNNLOSS_CONTRACT);
   string(&text, ",\"version\":", SERVER_VERSION);
   string(&text, ",\"inputs_sha256\":", inputs_sha256);

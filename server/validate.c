@@ -20,13 +20,26 @@ struct validate {
   struct result result;
   struct digest digest;
   enum phase phase;
+  int encoding; /* of the answer */
   struct validation validation;
 };
 
-static bool check_accept(struct exchange *exchange) {
-  if (media_quality(exchange->head.accept, "application/json")) return true;
-  return problem_set(&exchange->problem, PROBLEM_NOT_ACCEPTABLE, "",
-                     "Accept names no encoding that there is; /validate answers application/json");
+/* The answer's media types, those first that are chosen among equally good ones. */
+static const char *const types[] = {"application/json", "text/plain", "text/html"};
+static const char *const headers[] = {"application/json", "text/plain; charset=utf-8", "text/html; charset=utf-8"};
+enum { AS_JSON, AS_PLAIN, AS_HTML, ENCODINGS };
+
+static bool check_accept(struct exchange *exchange, struct validate *validate) {
+  unsigned best = 0;
+  for (int i = 0; i < ENCODINGS; i++) {
+    const unsigned quality = media_quality(exchange->head.accept, types[i]);
+    if (quality > best) validate->encoding = i;
+    if (quality > best) best = quality;
+  }
+  if (best) return true;
+  return problem_set(
+      &exchange->problem, PROBLEM_NOT_ACCEPTABLE, "",
+      "Accept names no encoding that there is; /validate answers application/json, text/plain and text/html");
 }
 
 bool validate_begin(struct exchange *exchange) {
@@ -36,7 +49,7 @@ bool validate_begin(struct exchange *exchange) {
   claims_begin(&validate->claims);
   validate->intake.request.claims = &validate->claims;
   exchange->state = validate;
-  return check_accept(exchange) && intake_begin(exchange, &validate->intake);
+  return check_accept(exchange, validate) && intake_begin(exchange, &validate->intake);
 }
 
 bool validate_receive(struct exchange *exchange, const char *bytes, size_t length) {
@@ -54,9 +67,13 @@ void validate_release(struct exchange *exchange) {
 
 static enum step report(struct exchange *exchange, struct validate *validate) {
   size_t length = 0;
-  char *bytes = report_json(&validate->validation, validate->digest.text, &length);
+  const struct validation *validation = &validate->validation;
+  const char *digest = validate->digest.text;
+  const char *bytes = validate->encoding == AS_JSON
+                          ? report_json(validation, digest, &length)
+                          : report_text(validation, digest, validate->encoding == AS_HTML, &length);
   count_evaluations(exchange, validate->result.values->active);
-  exchange_answer(exchange, 200, "application/json", bytes, length);
+  exchange_answer(exchange, 200, headers[validate->encoding], bytes, length);
   return STEP_DONE;
 }
 

@@ -129,8 +129,10 @@ struct candidate {
 void diagnosis_list(struct verdict *verdict, const struct candidate *candidate, double error); /* best first */
 enum step diagnose_gradient(struct validation *validation, struct verdict *verdict);           /* diagnose_gradient.c */
 
-/* ---- report.c: all of it as JSON ---- */
+/* ---- report.c, report_text.c: all of it as JSON, and for people ---- */
 
+enum rnn_verdict validation_verdict(const struct validation *validation); /* of all claims together */
 char *report_json(const struct validation *validation, const char *inputs_sha256, size_t *length); /* NULL: no memory */
+char *report_text(const struct validation *validation, const char *inputs_sha256, bool html, size_t *length);
 
 #endif

@@ -8,6 +8,7 @@ own table but the names. --problems: random problems that each definition is tri
 diagnosis may explain (but by chance: the rate is printed, and held against a bound).
 """
 import argparse
+import hashlib
 import json
 import math
 import os
@@ -459,6 +460,56 @@ class Gradients(Base):
         self.assertEqual(verdict["verdict"], "pass")
         verdict = self.claim(problem, "w_in", [2 * x / len(problem.values("w_in")) for x in problem.values("w_in")], "in")
         self.assertEqual((verdict["verdict"], self.ids(verdict)), ("fail", ["unweighted"]))
+
+
+class Reports(Base):
+    def report(self, problem, claims, accept):
+        headers = {"Content-Type": "application/json", "Accept": accept}
+        return self.daemon.post(wire.Request("/validate", headers, json.dumps(problem.request(claims)).encode(), None), False, self.rng)
+
+    def test_encodings(self):
+        problem = Problem(self.rng)
+        claims = {"loss": problem.total(), "terms": {"fr": 2 * problem.loss("fr"), "in": 5}}
+        kinds = (("text/plain", "text/plain"), ("text/html,application/xhtml+xml,*/*;q=0.8", "text/html"), ("*/*", "application/json"))
+        for accept, kind in kinds:
+            status, headers, answer = self.report(problem, claims, accept)
+            self.assertEqual((status, headers.get_content_type()), (200, kind))
+            for word in ("terms.fr.loss", "double", "pass", "fail"):
+                self.assertIn(word, answer.decode())
+        self.assertIn("no well-known other definition fits", self.report(problem, claims, "text/plain")[2].decode())
+        self.assertEqual(self.report(problem, claims, "image/png")[0], 406)
+
+    def test_coarse(self):
+        """By a tolerance of F16 each diagnosis is weak, and no pairs are tried."""
+        problem = Problem(self.rng)
+        for claim, ids in ((problem.right("fr_sd"), ["lambda-omitted"]), (spread(problem.means(), 1), [])):
+            report = self.post(problem.request({"terms": {"fr_sd": claim}}, {"dtype": "F16"}))
+            diagnosis = report["claims"]["terms.fr_sd.loss"]["diagnosis"]
+            self.assertEqual([entry["id"] for entry in diagnosis][:len(ids)], ids)
+            self.assertTrue(all(entry["weak"] and "+" not in entry["id"] for entry in diagnosis))
+
+    def test_order(self):
+        """Members in any order, claims before their dtype: the same answer."""
+        problem = Problem(self.rng)
+        shape, xs = problem.tensors["fr"]
+        body = problem.request({"loss": 1, "gradients": {"fr": {"data": xs, "shape": shape, "dtype": "F32"}}})
+        first = self.post(body)
+        self.assertEqual(self.post(dict(reversed(body.items()))), first)
+
+    def test_digest(self):
+        problem = Problem(self.rng, "F32")
+        digest = hashlib.sha256()
+        for name in ("pred", "target", "fr", "w_in", "w_hid", "w_out"):
+            shape, xs = problem.tensors[name]
+            digest.update(name.encode() + b"\0F32\0" + struct.pack(f"<Q{len(shape)}Q", len(shape), *shape))
+            digest.update(hashlib.sha256(struct.pack(f"<{len(xs)}f", *xs)).digest())
+        digest.update(struct.pack("<7d", *(problem.lambdas[k] for k in TERMS)))
+        self.assertEqual(self.post(problem.request({"loss": 1}))["inputs_sha256"], digest.hexdigest())
+
+    def test_late_digest(self):
+        body = {"lambdas": {}, "tensors": {"w_in": {"dtype": "F64", "shape": [1, 1], "data": [1]}}, "digest": 1}
+        self.post(body, "/loss", 422, "invalid-request")
+        self.post(dict(reversed(body.items())), "/loss")
 
 
 class Errors(Base):
