@@ -60,7 +60,7 @@ static void head(struct page *page, const struct validation *validation, const c
   markup(page, "<br>\n", "\n");
   words(page, "inputs: sha256 ");
   words(page, inputs_sha256);
-  markup(page, "</p>\n<table>\n", "\n");
+  markup(page, "</p>\n<table>\n", "\n\n");
 }
 
 static void findings(struct page *page, const struct verdict *verdict) {

@@ -8,6 +8,7 @@ own table but the names. --problems: random problems that each definition is tri
 diagnosis may explain (but by chance: the rate is printed, and held against a bound).
 """
 import argparse
+import collections
 import hashlib
 import json
 import math
@@ -548,6 +549,28 @@ class Errors(Base):
                      '"gradients":{},"gradients":{}', '"gradients":{"fr":[1],"fr":[1]}', '"terms":{},"terms":{}'):
             got, _, answer = self.daemon.post(wire.Request("/validate", {}, ('{"claims":{' + text + "}}").encode(), None), False, self.rng)
             self.assertEqual((got, json.loads(answer)["type"]), (400, "#duplicate"), text)
+
+    def test_bytes(self):
+        """Bodies cut, and changed, anywhere: a clean answer each time."""
+        fr, w = {"dtype": "F32", "shape": [2, 2], "data": [1, 2, 3, 4]}, [[1, 2], [3, 4]]
+        problem = Problem(self.rng, terms=("fr", "hid"))
+        problem.tensors = {"fr": ([2, 2], [1, 2, 3, 4]), "w_hid": ([2, 2], [1, 2, 3, 5])}
+        text = json.dumps({"lambdas": {"lambda_fr": 1, "lambda_hid": 2}, "tensors": {"fr": fr, "w_hid": w}, "tolerance": {"ulps": 1}, "claims": {
+            "loss": "NaN", "terms": {"fr": 1, "hid": {"loss": 3, "unweighted": 1, "gradients": {"w_hid": w}}}, "gradients": {"fr": fr}}}).encode()
+        binary = safetensors(problem, {"loss": 1.0, "terms.fr.loss": 1.0, "gradients.fr": ([2, 2], [1, 2, 3, 4]),
+                                       "gradients.w_hid": ([2, 2], [1, 3, 2, 5])}, {"rtol": "0.1"}, "F32")
+        statuses = collections.Counter()
+        for body, kind in ((text, "application/json"), (binary, "application/vnd.safetensors")):
+            bodies = [body[:i] for i in range(len(body))]
+            for i in range(len(body)):
+                bodies.append(body[:i] + bytes([self.rng.randrange(32, 127)]) + body[i + 1:])
+                bodies.append(body[:i] + self.rng.choice((b"0", b'"', b"{", b"1", b"]")) + body[i:])
+            for changed in bodies:
+                got, _, answer = self.daemon.post(wire.Request("/validate", {"Content-Type": kind}, changed, None), False, self.rng)
+                self.assertIn(got, (200, 400, 422), (changed, answer))
+                json.loads(answer)
+                statuses[got] += 1
+        self.assertEqual(len(statuses), 3, statuses)
 
     def test_safetensors(self):
         problem = Problem(self.rng, terms=("fr",))
