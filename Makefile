@@ -1,6 +1,8 @@
 # rnnloss: `make help` lists the targets, `make run` starts the daemon.
 
 BUILD   = build
+# One name for one folder: what was built by the other would seem to depend on nothing.
+override BUILD := $(BUILD:$(CURDIR)/%=%)
 PREFIX  = /usr/local
 DESTDIR =
 CC      = gcc

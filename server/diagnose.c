@@ -32,6 +32,7 @@ void diagnosis_list(struct verdict *verdict, const struct candidate *candidate, 
   *finding = (struct finding){.title = candidate->title, .relation = candidate->relation, .fix = candidate->fix};
   memcpy(finding->id, candidate->id, sizeof finding->id);
   finding->value = candidate->value;
+  finding->profiles = candidate->profiles;
   finding->error = error;
   finding->weak = is_coarse(verdict);
 }
@@ -73,13 +74,24 @@ static void try_f32_input(const struct validation *validation, struct verdict *v
 
 /* ---- one term ---- */
 
+/* The published packages that compute a term by this recipe. */
+static unsigned profiles_with(rnnloss_term term, const struct rnn_recipe *recipe) {
+  unsigned profiles = 0;
+  for (size_t i = 0; i < rnn_profile_count; i++) {
+    struct rnn_recipe own;
+    if (rnn_profile_recipe(&rnn_profiles[i], term, &own) && memcmp(&own, recipe, sizeof own) == 0) profiles |= 1u << i;
+  }
+  return profiles;
+}
+
 static void try_singles(const struct validation *validation, struct verdict *verdict) {
   const rnnloss_term term = (rnnloss_term)verdict->term;
   for (size_t i = 0; i < rnn_deviation_count; i++) {
     struct rnn_recipe recipe = {{0}};
     if (!rnn_recipe_add(&recipe, &rnn_deviations[i], term, verdict->unweighted)) continue;
     const double value = rnn_recipe_value(validation->moments, term, &recipe, verdict->unweighted);
-    const struct candidate candidate = of_deviation(&rnn_deviations[i], value);
+    struct candidate candidate = of_deviation(&rnn_deviations[i], value);
+    candidate.profiles = profiles_with(term, &recipe);
     try(verdict, &candidate);
   }
 }
@@ -107,6 +119,7 @@ static void try_pair(const struct validation *validation, struct verdict *verdic
   if (!rnn_judge_fits(&verdict->judge.tolerance, verdict->x, candidate.value)) return;
   struct arena *arena = validation->request->arena;
   snprintf(candidate.id, sizeof candidate.id, "%s+%s", a->id, b->id);
+  candidate.profiles = profiles_with(term, &recipe);
   candidate.title = joined(arena, a->title, "; and: ", b->title);
   candidate.relation = joined(arena, a->relation, "; and: ", b->relation);
   candidate.fix = joined(arena, a->fix, "; and: ", b->fix);

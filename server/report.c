@@ -69,6 +69,16 @@ static void differences(struct text *text, const struct verdict *verdict) {
   count(text, ",\"nonfinite\":", judge->nonfinite);
 }
 
+static void releases(struct text *text, unsigned profiles) {
+  const char *separator = ",\"releases\":[";
+  for (size_t i = 0; i < rnn_profile_count; i++) {
+    if (!(profiles >> i & 1)) continue;
+    string(text, separator, rnn_profiles[i].id);
+    separator = ",";
+  }
+  if (profiles) text_string(text, "]");
+}
+
 static void diagnosis(struct text *text, const struct verdict *verdict) {
   text_string(text, ",\"diagnosis\":[");
   for (size_t i = 0; i < verdict->findings; i++) {
@@ -78,6 +88,7 @@ static void diagnosis(struct text *text, const struct verdict *verdict) {
     string(text, ",\"relation\":", finding->relation);
     string(text, ",\"fix\":", finding->fix);
     number(text, ",\"value\":", finding->value);
+    releases(text, finding->profiles);
     text_string(text, finding->weak ? ",\"weak\":true}" : "}");
   }
   text_string(text, "]");

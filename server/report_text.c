@@ -60,7 +60,16 @@ static void head(struct page *page, const struct validation *validation, const c
   markup(page, "<br>\n", "\n");
   words(page, "inputs: sha256 ");
   words(page, inputs_sha256);
-  markup(page, "</p>\n<table>\n", "\n");
+  markup(page, "</p>\n<table>\n", "\n\n");
+}
+
+static void releases(struct page *page, unsigned profiles) {
+  for (size_t i = 0; i < rnn_profile_count; i++) {
+    if (!(profiles >> i & 1)) continue;
+    words(page, profiles & ((1u << i) - 1) ? ", " : " (as in ");
+    words(page, rnn_profiles[i].id);
+  }
+  if (profiles) words(page, ")");
 }
 
 static void findings(struct page *page, const struct verdict *verdict) {
@@ -71,6 +80,7 @@ static void findings(struct page *page, const struct verdict *verdict) {
     markup(page, "</b>", "");
     words(page, finding->weak ? " (weak): " : ": ");
     words(page, finding->title);
+    releases(page, finding->profiles);
     markup(page, "<br><code>", "\n          ");
     words(page, finding->relation);
     markup(page, "</code><br>", "\n          ");

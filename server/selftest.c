@@ -17,7 +17,7 @@ struct run {
 };
 
 /* The bytes that follow the header of the answer; false: a problem is set. */
-static bool answer_digest(struct run *run, const struct result *result, char hex[DIGEST_HEX]) {
+static bool answer_digest(struct run *run, const struct result *result, char hex[SHA256_HEX]) {
   struct body body;
   uint64_t header;
   size_t length = 0, made;
@@ -28,11 +28,11 @@ static bool answer_digest(struct run *run, const struct result *result, char hex
   while ((made = body_read(&body, bytes + length, (size_t)body.length - length))) length += made;
   memcpy(&header, bytes, sizeof header); /* little-endian, as this machine is */
   header += sizeof header;
-  return header <= length && digest_sha256(bytes + header, length - (size_t)header, hex);
+  return header <= length && sha256_hex(bytes + header, length - (size_t)header, hex);
 }
 
 static bool evaluate(struct run *run, const struct format *format, const char *bytes, size_t length,
-                     char hex[DIGEST_HEX]) {
+                     char hex[SHA256_HEX]) {
   struct request *request = &run->request;
   struct result result;
   void *decoder = format->decode_begin(request);
@@ -46,7 +46,7 @@ static bool evaluate(struct run *run, const struct format *format, const char *b
 
 /* Does a request end as the vector says? */
 static bool check(const struct vector *vector, const struct format *format, const char *bytes, size_t length) {
-  char hex[DIGEST_HEX] = "";
+  char hex[SHA256_HEX] = "";
   struct run run = {0};
   const char *problem = vector->text[VECTOR_PROBLEM].bytes, *expected = vector->text[VECTOR_DIGEST].bytes;
   request_begin(&run.request, &run.arena, &run.problem, NEURONS);
@@ -84,7 +84,7 @@ void selftest_run(struct selftest *selftest, const char *suite, size_t length) {
   const char *const end = suite + length;
   uint64_t start = clock_ns();
   *selftest = (struct selftest){.failed = "no vector"};
-  bool right = digest_sha256(suite, length, selftest->digest);
+  bool right = sha256_hex(suite, length, selftest->digest);
   while (right && suite < end) {
     const char *stop = memchr(suite, '\n', (size_t)(end - suite));
     struct arena arena = {0};

@@ -708,16 +708,18 @@ bool intake_receive(struct exchange *exchange, struct intake *intake, const char
 bool intake_end(struct exchange *exchange, struct intake *intake); /* the body has come: is it a valid request? */
 void count_evaluations(struct exchange *exchange, unsigned active);
 
-/* sha256.c: the digest of a request's inputs, in slices */
+/* sha256.c: the digest of a text, and of a request's inputs in slices */
 
 #define SHA256_BYTES 32
+#define SHA256_HEX (2 * SHA256_BYTES + 1)
+bool sha256_hex(const void *bytes, size_t length, char hex[SHA256_HEX]); /* false: no memory */
 struct digest {
   void *outer, *inner; /* the hash library's; NULL: not begun */
   int tensor;          /* the one at hand */
   struct cursor cursor;
   uint64_t left; /* bytes of it */
   unsigned char value[SHA256_BYTES];
-  char text[2 * SHA256_BYTES + 1]; /* in hexadecimal, once it is done */
+  char text[SHA256_HEX]; /* in hexadecimal, once it is done */
 };
 enum step digest_step(struct digest *digest, struct request *request); /* begins with zeros */
 void digest_release(struct digest *digest);
@@ -738,11 +740,6 @@ enum step version_finish(struct exchange *exchange);
 enum step live_finish(struct exchange *exchange);
 enum step ready_finish(struct exchange *exchange);
 enum step metrics_finish(struct exchange *exchange);
-
-/* ---- digest.c ------------------------------------------------------------------------------------------- */
-
-#define DIGEST_HEX 65
-bool digest_sha256(const void *bytes, size_t length, char hex[DIGEST_HEX]); /* in hexadecimal, NUL-terminated */
 
 /* ---- vectors.c, vectors_data.S: the conformance vectors of tests/vectors, built in ----------------------- */
 
@@ -765,7 +762,7 @@ struct selftest {
   bool passed;
   size_t count;            /* vectors that were right */
   char failed[120];        /* the first one that wasn't */
-  char digest[DIGEST_HEX]; /* of the suite */
+  char digest[SHA256_HEX]; /* of the suite */
 };
 void selftest_run(struct selftest *selftest, const char *suite, size_t length); /* and says so in the log */
 

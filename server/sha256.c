@@ -1,6 +1,6 @@
-/* sha256.c - the digest of a request's inputs: what an auditor can file
+/* sha256.c - SHA-256 of texts, and of a request's inputs: what an auditor can file
  *
- * SHA-256 over, for each tensor sent, in tensor order: its name NUL, its dtype NUL, rank and dimensions as 64-bit
+ * The latter is over, for each tensor sent, in tensor order: its name NUL, its dtype NUL, rank and dimensions as 64-bit
  * little-endian numbers, the SHA-256 of its data; then the seven weights as doubles.
  */
 #include <gnutls/crypto.h>
@@ -22,6 +22,22 @@ static bool add(void *hash, const void *bytes, size_t length) {
 static void end(void **hash, unsigned char *value) {
   gnutls_hash_deinit(*hash, value);
   *hash = NULL;
+}
+
+static void write_hex(const unsigned char value[SHA256_BYTES], char hex[SHA256_HEX]) {
+  static const char digits[] = "0123456789abcdef";
+  for (size_t i = 0; i < SHA256_BYTES; i++) {
+    hex[2 * i] = digits[value[i] >> 4];
+    hex[2 * i + 1] = digits[value[i] & 15];
+  }
+  hex[SHA256_HEX - 1] = '\0';
+}
+
+bool sha256_hex(const void *bytes, size_t length, char hex[SHA256_HEX]) {
+  unsigned char value[SHA256_BYTES];
+  if (gnutls_hash_fast(GNUTLS_DIG_SHA256, bytes, length, value) < 0) return false;
+  write_hex(value, hex);
+  return true;
 }
 
 void digest_release(struct digest *digest) {
@@ -57,13 +73,9 @@ static bool end_tensor(struct digest *digest) {
 }
 
 static bool finish(struct digest *digest, const double *lambda) {
-  static const char hex[] = "0123456789abcdef";
   if (!add(digest->outer, lambda, RNNLOSS_TERMS * sizeof *lambda)) return false;
   end(&digest->outer, digest->value);
-  for (size_t i = 0; i < SHA256_BYTES; i++) {
-    digest->text[2 * i] = hex[digest->value[i] >> 4];
-    digest->text[2 * i + 1] = hex[digest->value[i] & 15];
-  }
+  write_hex(digest->value, digest->text);
   return true;
 }
 

@@ -64,6 +64,7 @@ struct finding { /* another definition that the claim fits */
   char id[96];
   const char *title, *relation, *fix;
   double value, error; /* of that definition; the claim's distance from it, relative */
+  unsigned profiles;   /* bit i: that published package computes this term so */
   bool weak;
 };
 #define FINDINGS_MAX 8
@@ -125,6 +126,7 @@ struct candidate {
   char id[96];
   const char *title, *relation, *fix;
   double value; /* of a number; the factor of a gradient */
+  unsigned profiles;
 };
 void diagnosis_list(struct verdict *verdict, const struct candidate *candidate, double error); /* best first */
 enum step diagnose_gradient(struct validation *validation, struct verdict *verdict);           /* diagnose_gradient.c */

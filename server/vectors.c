@@ -117,12 +117,12 @@ static bool is_known(const struct exchange *exchange, const char *tag) {
 
 /* With a tag, so that a client can keep what it has for as long as the daemon has the same. NULL: no memory. */
 static enum step answer(struct exchange *exchange, const char *type, const char *bytes, size_t length) {
-  char hash[DIGEST_HEX], *tag = arena_allocate(&exchange->arena, DIGEST_HEX);
-  if (!bytes || !tag || !digest_sha256(bytes, length, hash)) {
+  char hash[SHA256_HEX], *tag = arena_allocate(&exchange->arena, SHA256_HEX);
+  if (!bytes || !tag || !sha256_hex(bytes, length, hash)) {
     problem_out_of_memory(&exchange->problem);
     return STEP_FAILED;
   }
-  snprintf(tag, DIGEST_HEX, "\"%.32s\"", hash);
+  snprintf(tag, SHA256_HEX, "\"%.32s\"", hash);
   if (is_known(exchange, tag)) {
     exchange_answer(exchange, 304, NULL, "", 0);
   } else {

@@ -21,11 +21,11 @@ static char *copy_suite(void) {
 
 static void test_suite(void **state) {
   (void)state;
-  char hex[DIGEST_HEX];
+  char hex[SHA256_HEX];
   selftest_run(&selftest, vectors_suite, (size_t)vectors_suite_length);
   assert_true(selftest.passed);
   assert_true(selftest.count > 300);
-  assert_true(digest_sha256(vectors_suite, (size_t)vectors_suite_length, hex));
+  assert_true(sha256_hex(vectors_suite, (size_t)vectors_suite_length, hex));
   assert_string_equal(selftest.digest, hex);
 }
 
