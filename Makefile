@@ -51,7 +51,9 @@ server_objects := $(patsubst %.c,$(BUILD)/%.o,$(filter-out server/main.c,$(wildc
 helper_objects := $(patsubst %.c,$(BUILD)/%.o,$(filter-out tests/e2e/e2e_%,$(wildcard tests/e2e/*.c)) \
                     $(filter-out tests/unit/test_%,$(wildcard tests/unit/*.c)))
 test_programs  := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/test_*.c tests/e2e/e2e_*.c))
-bench_programs := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/bench/*.c))
+bench_programs := $(patsubst %.c,$(BUILD)/%,$(filter-out tests/bench/wire_%,$(wildcard tests/bench/*.c)))
+wire_objects   := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/bench/wire_*.c)) \
+                  $(patsubst %.cc,$(BUILD)/%.o,$(wildcard tests/bench/wire_*.cc))
 libraries      := $(BUILD)/librnnloss.a $(BUILD)/$(SONAME) $(BUILD)/librnnloss.so
 internals      := $(BUILD)/server.a $(BUILD)/librnnloss.a
 
@@ -102,6 +104,10 @@ $(BUILD)/tests/%.o: tests/%.c $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(call say,CC ) $< && $(CC) $(C_TEST) $(EXTRA) -c $< -o $@
 
+$(BUILD)/tests/%.o: tests/%.cc $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(call say,CXX) $< && $(CXX) $(CXX_TEXT) -c $< -o $@
+
 # The naive loops that the library is held against have all that the compiler and the machine can give.
 $(BUILD)/tests/bench/lib.o: EXTRA = -O3 -march=native
 
@@ -138,7 +144,12 @@ $(BUILD)/digest: $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/digest/*.c)) $(pat
 $(BUILD)/rnnlossd-features: $(BUILD)/server/main.o $(BUILD)/server.a $(patsubst lib/%.c,$(BUILD)/features/%.o,$(wildcard lib/*.c))
 	$(call say,LD ) $@ && $(LINK) -pie $(STATIC) $^ $(LIBRARIES) -o $@
 
-$(bench_programs): %: %.o $(internals)
+# GnuTLS is what libmicrohttpd brings for TLS: the client's side needs no package of its own.
+$(BUILD)/tests/bench/wire: $(wire_objects)
+$(BUILD)/tests/bench/wire: LIBRARIES += -lgnutls
+$(BUILD)/tests/bench/lib: $(internals)
+
+$(bench_programs): %: %.o
 	$(call say,LD ) $@ && $(LINK) -pie $(STATIC) $^ $(LIBRARIES) -o $@
 
 .SECONDARY:
@@ -202,16 +213,21 @@ coverage: ## run all tests and print the lines covered, by file and by folder
 	@tools/coverage $(BUILD)/coverage
 
 # FORMAT=json prints a JSON object a line, QUICK=1 takes less time. Debian's python has Debian's numpy and PyTorch.
-bench-lib: ## time the library, beside a read-only pass, a naive loop, numpy and PyTorch, in one run
+bench-lib: ## time the library, beside a read-only pass, a naive loop, two threads, numpy and PyTorch, in one run
 	@tools/setup build
 	@$(MAKE) bench
 	@$(BUILD)/tests/bench/lib
 	@$$([ -x /usr/bin/python3 ] && echo /usr/bin/python3 || echo python3) tests/bench/frameworks.py $(BUILD)/$(SONAME)
 
-bench-wire: ## time the daemon beside a bare echo of the same HTTP library
+# SIZES=1: time over size instead, drawn; without QUICK the picture, and the machine, are those of tests/bench/README.md.
+wire_run  = $(BUILD)/tests/bench/wire $(BUILD)/rnnlossd
+wire_plot = FORMAT=json $(wire_run) >$(BUILD)/wire.jsonl && \
+            $(if $(QUICK),tests/bench/plot.py $(BUILD)/wire.jsonl $(BUILD)/wire.svg,cp $(BUILD)/wire.jsonl tests/bench/ && tests/bench/plot.py)
+bench-wire: ## time the daemon beside a bare echo of its HTTP library, FastAPI and PyTorch, in one run
 	@tools/setup build
-	@$(MAKE) bench
-	@$(BUILD)/tests/bench/wire $(BUILD)/rnnlossd
+	@tools/setup bench || echo 'bench-wire: goes on with what there is' >&2
+	@$(MAKE) bench >&2
+	@$(if $(SIZES),$(wire_plot),$(wire_run))
 
 # ---- Installing -------------------------------------------------------------------------------------------------
 

@@ -9,10 +9,17 @@
 /* n elements of a piece, as they are, for a sum that is made in the same pass. */
 typedef void rnn_piece_work(void *context, const unsigned char *x, size_t n);
 
-/* Adds n elements at x, the first one of neuron `position`, to the sums; calls work (may be NULL) on each piece
- * while it is in cache. rates->count is the caller's to change. A limb has fewer than 3 n + 3 additions.
+/* Adds the next n elements, at x, to the sums; calls work (may be NULL) on each piece while it is in cache.
+ * rates->count is the caller's to change, afterwards. A limb has fewer than 3 n + 3 additions.
  * F64 needs the default floating-point environment; other dtypes need none. */
-void rnn_columns_add(rnnloss_rates *rates, rnnloss_dtype dtype, size_t position, const unsigned char *x, size_t n,
-                     rnn_piece_work *work, void *context);
+void rnn_columns_add(rnnloss_rates *rates, rnnloss_dtype dtype, const unsigned char *x, size_t n, rnn_piece_work *work,
+                     void *context);
+
+/* To be called before the next n elements go another way. */
+void rnn_columns_pass(rnnloss_rates *rates, size_t n);
+
+/* Adds what is in the columns of neurons [first, first + n) to their limbs, two additions to a limb at most,
+ * and makes them 0, whatever they hold. */
+void rnn_columns_fold(rnnloss_rates *rates, size_t first, size_t n);
 
 #endif

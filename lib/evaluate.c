@@ -199,8 +199,7 @@ static rnnloss_status make_values(struct work *work, rnnloss_terms **terms, rnnl
   for (int k = 0; k < RNNLOSS_TERMS; k++) problem.lambda[k] = work->batch->lambda[k];
   for (int k = 0; k < RNNLOSS_MEAN_SQUARES; k++) problem.square[k] = &work->part[0].square[k];
   rnnloss_status status = rnnloss_terms_begin(work->terms_memory, rnnloss_terms_size(), &problem, terms, culprit);
-  while (status == RNNLOSS_OK && (status = rnnloss_terms_step(*terms, SIZE_MAX, culprit)) == RNNLOSS_MORE)
-    status = RNNLOSS_OK;
+  if (status == RNNLOSS_OK) status = rnnloss_terms_step(*terms, SIZE_MAX, culprit); /* more than all neurons, twice */
   if (status == RNNLOSS_OK) *values = *rnnloss_terms_values(*terms);
   return status;
 }

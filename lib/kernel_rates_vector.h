@@ -23,7 +23,7 @@ RNN_INLINE void span_scalar(rnnloss_dtype d, const unsigned char *x, size_t n, s
   }
 }
 
-/* hi[i] += x[i]; for F64, hi[i] and lo[i] take a part each. columns.c says when that is exact. */
+/* hi[i] += x[i]; for F64, hi[i] and lo[i] take a part each. tile.c says when that is exact. */
 RNN_INLINE void columns_scalar(rnnloss_dtype d, double *hi, double *lo, double anchor, const unsigned char *x,
                                size_t n) {
   for (size_t i = 0; i < n; i++) {
@@ -97,7 +97,7 @@ RNN_INLINE span_lanes span_less_one(rnnloss_dtype d, span_lanes a) {
 
 #if defined(RNN_RATE_LANES)
 
-/* Two vectors' worth of elements, as binary64. No subnormal F32 or BF16 comes here (columns.c), and the
+/* Two vectors' worth of elements, as binary64. No subnormal F32 or BF16 comes here (tile.c), and the
  * conversion of F16 takes no notice of DAZ. */
 RNN_INLINE void rate_load(rnnloss_dtype d, const unsigned char *x, rate_lanes v[2]) {
 #if defined(RNN_AVX512)

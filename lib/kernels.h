@@ -65,7 +65,7 @@ struct kernels {
   void (*rates[RNNLOSS_DTYPES])(int64_t *limb, size_t stride, size_t neurons, size_t position, const unsigned char *x,
                                 size_t n, rnnloss_nonfinite *bad);
   void (*span[RNNLOSS_DTYPES])(const unsigned char *x, size_t n, struct rnn_span *span);
-  /* Elements to sums in binary64; lo is for F64 alone. Exact under the conditions in columns.c alone. What lies
+  /* Elements to sums in binary64; lo is for F64 alone. Exact under the conditions in tile.c alone. What lies
    * `ahead` bytes further on is fetched for the next call. */
   void (*columns[RNNLOSS_DTYPES])(double *hi, double *lo, double anchor, const unsigned char *x, size_t n,
                                   size_t ahead);

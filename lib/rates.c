@@ -14,7 +14,7 @@ static size_t limbs_for(rnnloss_dtype dtype) {
 
 size_t rnnloss_rates_size(rnnloss_dtype dtype, size_t neurons) {
   if (!rnn_dtype_known(dtype) || neurons == 0 || neurons > RNNLOSS_MAX_NEURONS) return 0;
-  size_t each = limbs_for(dtype) * sizeof(int64_t);
+  size_t each = limbs_for(dtype) * sizeof(int64_t) + (dtype == RNNLOSS_F64 ? 2 : 1) * sizeof(double); /* columns.c */
   return neurons <= SIZE_MAX / each ? neurons * each : 0;
 }
 
@@ -28,7 +28,7 @@ rnnloss_status rnnloss_rates_begin(rnnloss_rates *rates, rnnloss_dtype dtype, si
   return RNNLOSS_OK;
 }
 
-/* Makes sure that so many more additions to each limb can't overflow. */
+/* Makes sure that so many more additions to each limb can't overflow (nor the two of rnn_columns_fold). */
 static void make_room(rnnloss_rates *rates, uint64_t additions) {
   if (rates->loose >= RNN_LOOSE_MAX - additions) {
     rnnloss_rates_settle(rates, 0, rates->neurons);
@@ -40,7 +40,7 @@ static void make_room(rnnloss_rates *rates, uint64_t additions) {
 /* A few elements: one by one, in integers. */
 static void add_few(rnnloss_rates *rates, rnnloss_dtype dtype, size_t position, const unsigned char *x, size_t n) {
   bool narrow_in_wide = dtype != RNNLOSS_F64 && rates->limbs == RNNLOSS_WIDE_LIMBS;
-  make_room(rates, n / rates->neurons + 2); /* rows that this touches, at most */
+  rnn_columns_pass(rates, n);
   rnn_kernels()->rates[dtype](rates->limb + (narrow_in_wide ? RNN_NARROW_IN_WIDE : 0), rates->limbs, rates->neurons,
                               position, x, n, &rates->nonfinite);
 }
@@ -74,19 +74,19 @@ rnnloss_status rnnloss_rates_add(rnnloss_rates *rates, rnnloss_square *squares, 
   const unsigned char *at = x;
   for (size_t part; n > 0; n -= part, at += part * rnn_width(dtype)) {
     part = n < PART ? n : PART;
+    make_room(rates, few ? part / rates->neurons + 4 : 3 * (uint64_t)part + 3);
     size_t position = (size_t)(rates->count % rates->neurons);
     if (rates->count < rates->neurons) { /* the first row */
       size_t fresh = rates->neurons - position < part ? rates->neurons - position : part;
       memset(rates->limb + position * rates->limbs, 0, fresh * rates->limbs * sizeof(int64_t));
     }
-    rates->count += part;
     if (few) {
       add_few(rates, dtype, position, at, part);
       if (squares != NULL) add_squares(&context, at, part);
     } else {
-      make_room(rates, 3 * (uint64_t)part + 3);
-      rnn_columns_add(rates, dtype, position, at, part, squares != NULL ? add_squares : NULL, &context);
+      rnn_columns_add(rates, dtype, at, part, squares != NULL ? add_squares : NULL, &context);
     }
+    rates->count += part;
   }
   if (guarded) rnn_fenv_end(&saved);
   return RNNLOSS_OK;
@@ -96,6 +96,7 @@ void rnnloss_rates_settle(rnnloss_rates *rates, size_t first, size_t n) {
   if (rates == NULL || first >= rates->neurons || !width_known(rates)) return;
   if (n > rates->neurons - first) n = rates->neurons - first;
   int64_t *limb = rates->limb + first * rates->limbs;
+  rnn_columns_fold(rates, first, n);
   for (size_t i = first; i < first + n; i++, limb += rates->limbs) {
     if (i < rates->count)
       rnn_limbs_settle(limb, rates->limbs);
@@ -114,7 +115,7 @@ rnnloss_status rnnloss_rates_merge(rnnloss_rates *rates, rnnloss_rates *other) {
   rnnloss_rates_settle(other, 0, other->neurons);
   for (size_t i = 0; i < rates->neurons * rates->limbs; i++)
     rates->limb[i] = (int64_t)((uint64_t)rates->limb[i] + (uint64_t)other->limb[i]);
-  rates->count += other->count;
+  rates->count += other->count; /* columns are 0, so whose they are by count doesn't matter */
   rnnloss_rates_settle(rates, 0, rates->neurons);
   rates->loose = other->loose = 0;
   rnn_nonfinite_add(&rates->nonfinite, &other->nonfinite);

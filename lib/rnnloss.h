@@ -160,7 +160,16 @@ typedef struct rnnloss_square {
   uint64_t loose;              /* additions to limbs since the form was canonical */
 } rnnloss_square;
 
-/* Exact sums of firing rates, one a neuron, in memory of the caller. */
+/* The library's own: which sums in progress lie behind the limbs (lib/columns.c). All 0: none. */
+typedef struct rnnloss_window {
+  uint64_t end, round, refused;
+  int16_t top, high, low, past_high, past_low;
+  uint8_t parts;
+  bool past;
+} rnnloss_window;
+
+/* Exact sums of firing rates, one a neuron, in memory of the caller. Read limbs only after
+ * rnnloss_rates_settle: until then sums in progress lie behind them. */
 typedef struct rnnloss_rates {
   int64_t *limb;  /* [neurons][limbs] */
   size_t neurons; /* N_hid */
@@ -168,6 +177,7 @@ typedef struct rnnloss_rates {
   uint64_t count; /* elements added: rows (batch x time) = count / neurons */
   rnnloss_nonfinite nonfinite;
   uint64_t loose; /* rows added since the form was canonical */
+  rnnloss_window window;
 } rnnloss_rates;
 
 /* Working memory that makes long sums fast; 72 KiB of it, touched as needed. It serves one sum at a time: used with
@@ -194,7 +204,7 @@ RNNLOSS_API void rnnloss_square_settle(rnnloss_square *sum, rnnloss_bins *bins);
 /* Adds *other to *sum; both are made canonical, and bins of either must have been settled. */
 RNNLOSS_API rnnloss_status rnnloss_square_merge(rnnloss_square *sum, rnnloss_square *other);
 
-/* Bytes of memory for the sums of so many neurons: 88 a neuron, 544 if dtype is F64.
+/* Bytes of memory for the sums of so many neurons: 96 a neuron, 560 if dtype is F64.
  * 0 if neurons is 0 or beyond RNNLOSS_MAX_NEURONS, or the dtype unknown. */
 RNNLOSS_API size_t rnnloss_rates_size(rnnloss_dtype dtype, size_t neurons);
 

@@ -80,12 +80,14 @@ static void widen_range(rnnloss_terms *t, const int64_t *limb, size_t limbs, siz
   if (high > t->high) t->high = high;
 }
 
+#define SETTLED ((size_t)32) /* neurons at once: they are still in cache when they are looked at */
+
 /* Settles neurons [next, end), adds them up, and finds which limbs are in use. */
 static rnnloss_status gather(rnnloss_terms *t, size_t end) {
-  const rnnloss_rates *r = t->problem.rates;
-  for (; t->next < end; t->next++) {
+  rnnloss_rates *r = t->problem.rates;
+  for (size_t done = 0; t->next < end; t->next++, done++) {
     int64_t *limb = r->limb + t->next * r->limbs;
-    rnn_limbs_settle(limb, r->limbs);
+    if (done % SETTLED == 0) rnnloss_rates_settle(r, t->next, end - t->next < SETTLED ? end - t->next : SETTLED);
     int64_t top = limb[r->limbs - 1];
     if (top >= RNN_TOP_MAX || top <= -RNN_TOP_MAX) return RNNLOSS_E_LIMIT;
     size_t low = rnn_limbs_low(limb, r->limbs), high = rnn_limbs_high(limb, r->limbs);

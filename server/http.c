@@ -85,6 +85,7 @@ static struct MHD_Response *response_of(struct call *call) {
   /* A body of unknown length is read straight into the connection's memory, so it needs no block. */
   uint64_t length = answer->body->sized ? answer->body->length : MHD_SIZE_UNKNOWN;
   size_t block = !answer->body->sized ? 1 : length < BLOCK_BYTES ? (size_t)length + 1 : BLOCK_BYTES;
+  if (!account_take(&call->exchange->account, block)) return NULL;
   return MHD_create_response_from_callback(length, block, on_read, call, NULL);
 }
 

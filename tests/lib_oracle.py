@@ -33,7 +33,7 @@ class Square(Structure):
 
 class Rates(Structure):
     _fields_ = [("limb", POINTER(c_int64)), ("neurons", c_size_t), ("limbs", c_size_t), ("count", c_uint64),
-                ("nonfinite", Nonfinite), ("loose", c_uint64)]
+                ("nonfinite", Nonfinite), ("loose", c_uint64), ("window", c_uint64 * 5)]
 
 
 class Problem(Structure):

@@ -58,10 +58,10 @@ def trickle(connection, data, seconds, pause=0.1):
         time.sleep(pause)
 
 
-def weights(rows, columns, seed=1.5):
+def weights(rows, columns, seed=1.5, **options):
     """A safetensors body: w_in of float32."""
     data = struct.pack("<f", seed) * (rows * columns)
-    header = json.dumps({"__metadata__": {"lambda_in": "1.0"},
+    header = json.dumps({"__metadata__": {"lambda_in": "1.0", **options},
                          "w_in": {"dtype": "F32", "shape": [rows, columns], "data_offsets": [0, len(data)]}}).encode()
     return struct.pack("<Q", len(header)) + header + data
 
@@ -116,6 +116,16 @@ def test_silence():
             assert 2 < took < 3 + SLACK, took
 
 
+def test_trickled_request_line():
+    """A connection that was kept alive isn't kept for ever by a byte now and then."""
+    with Daemon("--idle-timeout", "2") as daemon, daemon.connect() as kept:
+        kept.sendall(get())
+        reader = Reader(kept)
+        assert reader.answer().status == 200
+        rest, took = timed(lambda: (trickle(kept, b"GET /" + b"a" * 200, 12), rest_of(kept))[1])
+        assert rest == b"" and 2 <= took < 12, (rest, took)
+
+
 def test_slow_bodies():
     """A body slower than 1 s + bytes/min-rate is answered with 408; one that is just quick enough is taken."""
     with Daemon("--transfer-timeout", "1", "--min-rate", "1KiB") as daemon:
@@ -130,6 +140,13 @@ def test_slow_bodies():
             for at in range(0, len(body), 200):
                 connection.sendall(body[at:at + 200])
                 time.sleep(0.1)
+            is_sample_answer(Reader(connection).answer())
+        with daemon.connect() as connection:  # of a length that isn't said: what has come so far counts
+            connection.sendall(b"POST /loss HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n")
+            for piece in [b" " * 300] * 15 + [SAMPLE]:
+                connection.sendall(b"%x\r\n%s\r\n" % (len(piece), piece))
+                time.sleep(0.2)
+            connection.sendall(b"0\r\n\r\n")
             is_sample_answer(Reader(connection).answer())
         settles(daemon, "rnnlossd_timeouts_total", 2)
         settles(daemon, "rnnlossd_requests_in_flight", 1)
@@ -257,6 +274,34 @@ def test_memory_of_unknown_length():
             is_problem(send(connection), 503, "overloaded")
         first.close()
         settles(daemon, "rnnlossd_reserved_bytes", rest)
+
+
+def test_what_passes_by_is_given_back():
+    """Reserved by its length, a body of which nothing is kept gives that back as soon as it says so."""
+    body = weights(2048, 2048, gradients="none")
+    with Daemon("--max-memory", "32MiB", "--max-connections", "8") as daemon:
+        first, reader, answer = begin(daemon, len(body))
+        assert answer.status == 100 and metric(daemon, "rnnlossd_reserved_bytes") > 16 * MIB
+        first.sendall(body[:MIB])
+        end = time.monotonic() + SLACK
+        while metric(daemon, "rnnlossd_reserved_bytes") > 4 * MIB:
+            assert time.monotonic() < end, "it is not given back"
+        first.sendall(body[MIB:])
+        assert reader.answer().status == 200
+        first.close()
+
+
+def test_what_is_refused_is_given_back():
+    """A request that is wrong holds no memory while the rest of its body still comes."""
+    head, body = b'{"tensors":{"w_in":{"dtype":"F64","shape":[1,99],"data":[', b"1," * (4 * MIB)
+    with Daemon("--max-memory", "48MiB", "--max-connections", "8") as daemon, daemon.connect() as connection:
+        connection.sendall(b"POST /loss?lambda_in=1 HTTP/1.1\r\nHost: x\r\nContent-Length: 33554432\r\n\r\n")
+        connection.sendall(head + b"x")  # not JSON
+        end = time.monotonic() + SLACK
+        while metric(daemon, "rnnlossd_reserved_bytes") > 4 * MIB:
+            assert time.monotonic() < end, "it is not given back"
+        connection.sendall(body)
+        is_sample_answer(ask(daemon, post("/loss", SAMPLE)))
 
 
 def test_json_beyond_its_text():

@@ -1,17 +1,20 @@
 /* Times the library: each reduction and gradient, each dtype, in cache (64 KiB) and in memory (64 MB), beside a
  * pass that only reads the same bytes (for gradients: memcpy) and beside a naive loop in double, in the same run.
- * QUICK=1 takes fewer runs. FORMAT=json prints {"name", "ratio", "goal"} a line. The ratio is bytes a second to the
- * pass's bytes a second. */
+ * Then what a second thread brings, beside what it brings a pass that only reads. QUICK=1 takes fewer runs. FORMAT=json
+ * prints {"name", "ratio", "goal"} a line. The ratio is bytes a second to the pass's bytes a second. */
 #include <math.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include "read_pass.h"
 #include "rnnloss.h"
 
 #define MEMORY ((size_t)64 << 20)
 #define CACHE ((size_t)64 << 10)
 #define NEURONS 1024
+#define MANY 32768 /* neurons */
 #define RUNS 7
 #define QUICK_RUNS 3
 
@@ -78,6 +81,15 @@ static void rates_of(rnnloss_dtype dtype, size_t bytes, rnnloss_square *square) 
   rnnloss_rates_settle(&rates, 0, NEURONS);
 }
 
+/* As they come from a network: in calls of 64 KiB, none of which has a row of F32. */
+static void rates_streamed(rnnloss_dtype dtype, size_t bytes) {
+  rnnloss_rates rates;
+  rnnloss_rates_begin(&rates, dtype, MANY, b.limbs, rnnloss_rates_size(RNNLOSS_F64, MANY));
+  for (size_t at = 0; at < bytes; at += CACHE)
+    rnnloss_rates_add(&rates, NULL, b.bins, dtype, b.x + at, elements(dtype, CACHE));
+  rnnloss_rates_settle(&rates, 0, MANY);
+}
+
 static void rates(rnnloss_dtype dtype, size_t bytes) {
   rates_of(dtype, bytes, NULL);
 }
@@ -104,30 +116,10 @@ static void gradient_mse(rnnloss_dtype dtype, size_t bytes) {
 
 /* ---- What they are held against ---- */
 
-/* What reading costs: the bytes are only ORed together, with AVX2 loads where there are such. */
-#if defined(__AVX2__)
-#include <immintrin.h>
 static void read_pass(rnnloss_dtype dtype, size_t bytes) {
-  __m256i any[4] = {_mm256_setzero_si256(), _mm256_setzero_si256(), _mm256_setzero_si256(), _mm256_setzero_si256()};
   (void)dtype;
-  for (const unsigned char *x = b.x, *end = b.x + bytes; x < end; x += sizeof any)
-    for (int k = 0; k < 4; k++)
-      any[k] = _mm256_or_si256(any[k], _mm256_loadu_si256((const __m256i *)(const void *)x + k));
-  __m256i all = _mm256_or_si256(_mm256_or_si256(any[0], any[1]), _mm256_or_si256(any[2], any[3]));
-  b.sink = (double)(_mm256_extract_epi64(all, 0) | _mm256_extract_epi64(all, 3));
+  b.sink = (double)read_from(b.x, bytes);
 }
-#else
-static void read_pass(rnnloss_dtype dtype, size_t bytes) {
-  uint64_t any[8] = {0};
-  (void)dtype;
-  for (size_t i = 0; i < bytes; i += sizeof any) {
-    uint64_t at[8];
-    memcpy(at, b.x + i, sizeof at);
-    for (int k = 0; k < 8; k++) any[k] |= at[k];
-  }
-  b.sink = (double)(any[0] | any[1] | any[2] | any[3] | any[4] | any[5] | any[6] | any[7]);
-}
-#endif
 
 static void copy(rnnloss_dtype dtype, size_t bytes) {
   (void)dtype;
@@ -164,24 +156,18 @@ static void copy(rnnloss_dtype dtype, size_t bytes) {
 NAIVE(float)
 NAIVE(double)
 
-#define NAIVE_OF(name)                                                                                                 \
+#define NAIVE_OF(name, inputs)                                                                                         \
   static void name(rnnloss_dtype dtype, size_t bytes) {                                                                \
     if (dtype == RNNLOSS_F32)                                                                                          \
-      name##_float(bytes / sizeof(float));                                                                             \
+      name##_float(bytes / inputs / sizeof(float));                                                                    \
     else                                                                                                               \
-      name##_double(bytes / sizeof(double));                                                                           \
+      name##_double(bytes / inputs / sizeof(double));                                                                  \
   }
 
-NAIVE_OF(naive_squares)
-NAIVE_OF(naive_rates)
-NAIVE_OF(naive_fr)
-
-static void naive_differences(rnnloss_dtype dtype, size_t bytes) {
-  if (dtype == RNNLOSS_F32)
-    naive_differences_float(bytes / 2 / sizeof(float));
-  else
-    naive_differences_double(bytes / 2 / sizeof(double));
-}
+NAIVE_OF(naive_squares, 1)
+NAIVE_OF(naive_differences, 2)
+NAIVE_OF(naive_rates, 1)
+NAIVE_OF(naive_fr, 1)
 
 /* ---- Data and rows ---- */
 
@@ -221,15 +207,19 @@ static struct times measure(work *f, work *pass, work *naive, rnnloss_dtype dtyp
   return (struct times){median(mine), median(passes), median(naives)};
 }
 
+static void json_row(const char *name, double ratio, double goal) {
+  char wanted[16] = "null";
+  if (goal > 0) snprintf(wanted, sizeof wanted, "%.2f", goal);
+  printf("{\"name\": \"%s\", \"ratio\": %.4f, \"goal\": %s}\n", name, ratio, wanted);
+}
+
 static void row(const char *name, work *f, work *pass, work *naive, rnnloss_dtype dtype, size_t bytes, double goal) {
   bool has_naive = naive != NULL && (dtype == RNNLOSS_F32 || dtype == RNNLOSS_F64);
   struct times times = measure(f, pass, has_naive ? naive : NULL, dtype, bytes);
   char full[80];
   snprintf(full, sizeof full, "%s %s %s", name, rnnloss_dtype_name(dtype), bytes == CACHE ? "64 KiB" : "64 MB");
   if (b.json) {
-    char wanted[16] = "null";
-    if (goal > 0) snprintf(wanted, sizeof wanted, "%.2f", goal);
-    printf("{\"name\": \"%s\", \"ratio\": %.4f, \"goal\": %s}\n", full, times.pass, wanted);
+    json_row(full, times.pass, goal);
     return;
   }
   printf("%-38s %7.2f GB/s %7.3f", full, (double)bytes / times.mine * 1e-9, times.pass);
@@ -248,6 +238,7 @@ static void rows(rnnloss_dtype d, size_t bytes) {
   row("sum of squares", squares, read_pass, naive_squares, d, bytes, square_goal);
   row("sum of squared differences", differences, read_pass, naive_differences, d, bytes, f32 ? 0.45 : 0);
   row("neuron sums", rates, read_pass, naive_rates, d, bytes, f32 ? 0.4 : 0);
+  if (memory) row("streamed neuron sums, 32768", rates_streamed, read_pass, NULL, d, bytes, 0);
   row("neuron sums and squares", rates_and_squares, read_pass, NULL, d, bytes, f32 ? 0.3 : 0);
   row("gradient a x", gradient_scaled, copy, NULL, d, bytes, 0);
   row("gradient a x + c[n]", gradient_fr, copy, naive_fr, d, bytes, f32 ? 0.7 : 0);
@@ -286,13 +277,94 @@ static void evaluation(const char *name, size_t neurons, size_t rows_, bool all,
   free(memory);
 }
 
+/* ---- Two threads ---- */
+
+struct job {
+  void (*task)(void *argument, size_t index);
+  void *argument;
+  size_t index;
+};
+
+static void *start_job(void *job_) {
+  const struct job *job = job_;
+  job->task(job->argument, job->index);
+  return NULL;
+}
+
+/* Task 0 here, task 1 on a thread that is started for it. */
+static void run_pair(void *context, size_t tasks, void (*task)(void *, size_t), void *argument) {
+  pthread_t thread;
+  struct job second = {task, argument, 1};
+  (void)context;
+  if (tasks == 2 && pthread_create(&thread, NULL, start_job, &second) != 0) exit(1);
+  task(argument, 0);
+  if (tasks == 2) pthread_join(thread, NULL);
+}
+
+static struct {
+  rnnloss_batch batch;
+  unsigned char *memory;
+  size_t bytes, passes; /* of reading alone */
+  volatile uint64_t sink[2];
+} pair;
+
+static void read_part(void *argument, size_t index) {
+  const rnnloss_team *team = argument;
+  size_t part = pair.bytes / team->tasks;
+  for (size_t i = 0; i < pair.passes; i++) pair.sink[index] = read_from(b.x + index * part, part);
+}
+
+static void read_all(rnnloss_team *team) {
+  run_pair(NULL, team->tasks, read_part, team);
+}
+
+static void evaluate(rnnloss_team *team) {
+  rnnloss_values values;
+  size_t size = rnnloss_evaluate_size(&pair.batch, 2);
+  if (rnnloss_evaluate(&pair.batch, team, pair.memory, size, &values, NULL) != RNNLOSS_OK) exit(1);
+}
+
+static void pair_row(const char *name, void (*f)(rnnloss_team *team), double goal) {
+  rnnloss_team teams[2] = {{.tasks = 1, .run = run_pair}, {.tasks = 2, .run = run_pair}};
+  double gain[RUNS];
+  for (int r = -1; r < b.runs; r++) { /* the first one warms up */
+    double start = now();
+    f(&teams[0]);
+    double middle = now();
+    f(&teams[1]);
+    if (r >= 0) gain[r] = (middle - start) / (now() - middle);
+  }
+  double ratio = median(gain);
+  if (b.json)
+    json_row(name, ratio, goal);
+  else
+    printf(goal > 0 ? "%-51s %7.3f%15.2f\n" : "%-51s %7.3f\n", name, ratio, goal);
+}
+
+/* How many times faster two threads are than one. */
+static void pairs(void) {
+  pair.batch = (rnnloss_batch){.lambda = {[RNNLOSS_FR] = 1, [RNNLOSS_FR_SD] = 1, [RNNLOSS_FR_CV] = 1}};
+  pair.batch.tensor[RNNLOSS_RATE] = (rnnloss_view){b.x, RNNLOSS_F32, 6400, NEURONS};
+  pair.batch.gradient[RNNLOSS_RATE] = (rnnloss_output){b.out, RNNLOSS_F32};
+  pair.memory = malloc(rnnloss_evaluate_size(&pair.batch, 2));
+  pair_row("2 threads: fr, fr_sd, fr_cv, gradient F32 26 MB", evaluate, 1.8);
+  pair.batch = (rnnloss_batch){.lambda = {[RNNLOSS_HID] = 1}};
+  pair.batch.tensor[RNNLOSS_W_HID] = (rnnloss_view){b.x, RNNLOSS_F32, 4096, 4096};
+  pair_row("2 threads: sum of squares F32 64 MB", evaluate, 1.8);
+  pair.bytes = MEMORY, pair.passes = 1;
+  pair_row("2 threads: a pass that only reads 64 MB", read_all, 0); /* what memory permits */
+  pair.bytes = 2 * CACHE, pair.passes = MEMORY / pair.bytes * 4;
+  pair_row("2 threads: passes that only read 128 KiB", read_all, 0); /* whether there are two processors */
+  free(pair.memory);
+}
+
 int main(void) {
   const char *format = getenv("FORMAT");
   b.json = format != NULL && strcmp(format, "json") == 0;
   b.runs = getenv("QUICK") != NULL ? QUICK_RUNS : RUNS;
   b.x = malloc(MEMORY), b.y = malloc(MEMORY), b.out = malloc(MEMORY);
   b.c = calloc(NEURONS, sizeof(double)), b.naive_sums = calloc(NEURONS, sizeof(double));
-  b.limbs = malloc(rnnloss_rates_size(RNNLOSS_F64, NEURONS));
+  b.limbs = malloc(rnnloss_rates_size(RNNLOSS_F64, MANY));
   b.bins = rnnloss_bins_begin(malloc(rnnloss_bins_size()), rnnloss_bins_size());
   if (b.x == NULL || b.y == NULL || b.out == NULL || b.c == NULL || b.naive_sums == NULL || b.limbs == NULL ||
       b.bins == NULL)
@@ -310,6 +382,7 @@ int main(void) {
     row("adversarial neuron sums", rates, read_pass, naive_rates, (rnnloss_dtype)d, MEMORY, 0.04);
   }
   fill(RNNLOSS_F32, false);
+  pairs();
   evaluation("fr_sd, fr_cv, c[n]; 1024 neurons", NEURONS, 4, false, 100);
   evaluation("seven terms, 4 elements each", 4, 1, true, 10000);
   return 0;

@@ -1,299 +1,197 @@
 /* wire.c - what the wire costs, and what rnnlossd costs beyond it
  *
- *   wire DAEMON    times DAEMON beside the echo of the same HTTP library (next to this program), in turn
+ *   wire DAEMON    from the root of the sources; the echo of the same HTTP library is next to this program
  *
- * Environment: FORMAT=json for machines, LOOPS event loops of both (1), ROUNDS of each measurement (7).
- * The requests are small ones on eight kept-alive connections, and 26 MB on one.
+ * Environment: FORMAT=json a JSON object a line, QUICK=1 less time, SIZES=1 time over size (for plot.py) instead of
+ * rows. wire.h says which file does what, README.md what is compared.
  */
-#include <arpa/inet.h>
-#include <errno.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <poll.h>
-#include <signal.h>
-#include <stdbool.h>
-#include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/wait.h>
-#include <time.h>
-#include <unistd.h>
 
-#define CONNECTIONS 8
-#define SMALL_SECONDS 0.6 /* of one round */
-#define ROUNDS_MAX 101
-#define RECEIVE_BYTES ((size_t)256 << 10)
+#include "wire.h"
 
-struct process {
-  pid_t pid;
-  uint16_t port;
-};
+#define LENGTH(array) (sizeof(array) / sizeof *(array))
+#define SMALL_ROUNDS 9
+#define LARGE_ROUNDS 21
+#define TEXT_ROUNDS 15
+#define QUICK_ROUNDS 3
+#define JSON_ROWS 512
+#define JSON_UNITS 1024
 
-struct request {
-  char *bytes;
-  size_t length;
-};
+static bool quick;
 
-struct measured {
-  const char *name, *unit;
-  bool more_is_better;
-  double echo, daemon;
-};
-
-static _Noreturn void die(const char *what) {
-  fprintf(stderr, "wire: %s: %s\n", what, errno ? strerror(errno) : "failed");
-  exit(1);
+static int rounds_of(int standard) {
+  return quick ? QUICK_ROUNDS : standard;
 }
 
-static double now(void) {
-  struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+/* One of which a side is absent is left out. */
+static void row(const char *name, const struct subject *over, const struct subject *under, enum sense sense,
+                double goal) {
+  if (!over->absent && !under->absent) report_row(name, subjects_ratio(over, NULL, under), sense, goal);
 }
 
-static int by_value(const void *a, const void *b) {
-  double x = *(const double *)a, y = *(const double *)b;
-  return (x > y) - (x < y);
+static void times(const struct subject *subjects, size_t count, const char *unit) {
+  for (size_t i = 0; i < count; i++)
+    if (!subjects[i].absent) report_time(subjects[i].name, unit, subjects[i].median);
 }
 
-static double median(double *values, int n) {
-  qsort(values, (size_t)n, sizeof *values, by_value);
-  return n % 2 ? values[n / 2] : 0.5 * (values[n / 2 - 1] + values[n / 2]);
+/* ---- small requests ---- */
+
+static void small(struct programs *programs, enum encoding encoding, double goal) {
+  static const char *const encodings[] = {"small JSON", "small safetensors"};
+  struct request request = request_small(encoding), for_service = request_for_service(&request);
+  struct subject s[] = {
+      {.name = "echo", .measure = measure_rate, .peer = &programs->echo[TRANSPORT_TCP], .request = &request},
+      {.name = "rnnlossd", .measure = measure_rate, .peer = &programs->daemon[TRANSPORT_TCP], .request = &request},
+      {.name = "rnnlossd, unix socket",
+       .measure = measure_rate,
+       .peer = &programs->daemon[TRANSPORT_UNIX],
+       .request = &request},
+      {.name = "FastAPI", .measure = measure_rate, .peer = &programs->service, .request = &for_service},
+  };
+  char title[80], name[160];
+  snprintf(title, sizeof title, "%s (%zu bytes, seven terms)", encodings[encoding], request.body);
+  process_settle(&programs->service.process, true); /* a single thread, too */
+  subjects_measure(title, s, LENGTH(s), rounds_of(SMALL_ROUNDS));
+  process_settle(&programs->service.process, false);
+  snprintf(name, sizeof name, "%s, requests/s over the echo's", title);
+  row(name, &s[1], &s[0], AT_LEAST, goal);
+  snprintf(name, sizeof name, "%s, the echo's processor time over rnnlossd's", encodings[encoding]);
+  report_row(name, subjects_cost_ratio(&s[0], &s[1]), NO_GOAL, 0);
+  snprintf(name, sizeof name, "%s, requests/s over FastAPI's", encodings[encoding]);
+  row(name, &s[1], &s[3], AT_LEAST, 60);
+  snprintf(name, sizeof name, "%s, requests/s by unix socket over TCP's", encodings[encoding]);
+  row(name, &s[2], &s[1], AT_LEAST, 1);
+  times(s, LENGTH(s), "requests/s");
+  for (size_t i = 0; i < LENGTH(s); i++)
+    if (!s[i].absent) report_time(s[i].name, "us of processor a request", median(s[i].costs, s[i].rounds));
+  request_release(&request);
+  request_release(&for_service);
 }
 
-/* ---- Processes -------------------------------------------------------------------------------------- */
+/* ---- 26 MB ---- */
 
-static struct process start(const char *const *arguments) {
-  int out[2];
-  if (pipe(out) != 0) die("pipe");
-  pid_t pid = fork();
-  if (pid < 0) die("fork");
-  if (pid == 0) {
-    dup2(out[1], STDOUT_FILENO);
-    close(out[0]);
-    close(out[1]);
-    execv(arguments[0], (char *const *)(uintptr_t)arguments);
-    die(arguments[0]);
+static void large(struct programs *programs) {
+  struct request request = request_rates(ENCODING_SAFETENSORS, 6400, 1024, 0, true);
+  struct request for_service = request_for_service(&request);
+  struct subject s[2 * TRANSPORTS + 2] = {0};
+  struct subject *service = &s[2 * TRANSPORTS], *torch = service + 1;
+  char names[2 * TRANSPORTS][40], name[80];
+  for (int i = 0; i < TRANSPORTS; i++) {
+    snprintf(names[2 * i], sizeof names[0], "echo, %s", transport_names[i]);
+    snprintf(names[2 * i + 1], sizeof names[0], "rnnlossd, %s", transport_names[i]);
+    struct subject both = {.measure = measure_exchange, .request = &request};
+    s[2 * i] = s[2 * i + 1] = both;
+    s[2 * i].name = names[2 * i];
+    s[2 * i].peer = &programs->echo[i];
+    s[2 * i + 1].name = names[2 * i + 1];
+    s[2 * i + 1].peer = &programs->daemon[i];
   }
-  close(out[1]);
-  char line[256];
-  FILE *said = fdopen(out[0], "r");
-  if (!said || !fgets(line, sizeof line, said) || strncmp(line, "listening on ", 13) != 0) die(arguments[0]);
-  fclose(said);
-  return (struct process){.pid = pid, .port = (uint16_t)strtoul(strrchr(line, ':') + 1, NULL, 10)};
-}
-
-static void stop(struct process process) {
-  kill(process.pid, SIGTERM);
-  waitpid(process.pid, NULL, 0);
-}
-
-static int dial(struct process process) {
-  struct sockaddr_in at = {
-      .sin_family = AF_INET, .sin_port = htons(process.port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-  int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), on = 1;
-  if (fd < 0 || connect(fd, (struct sockaddr *)&at, sizeof at) != 0) die("connect");
-  setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-  return fd;
-}
-
-/* ---- Answers ---------------------------------------------------------------------------------------- */
-
-/* What has come of an answer. Only its head is kept, and, if it has no length, its last bytes. */
-struct answer {
-  char head[2048];
-  size_t head_length;
-  bool has_head, sized;
-  uint64_t left;
-  char tail[7];
-};
-
-static void read_head(struct answer *answer) {
-  if (strncmp(answer->head, "HTTP/1.1 200 ", 13) != 0) {
-    fprintf(stderr, "wire: an answer that is no success:\n%.600s\n", answer->head);
-    exit(1);
+  *service = (struct subject){
+      .name = "FastAPI", .measure = measure_exchange, .peer = &programs->service, .request = &for_service};
+  *torch = (struct subject){.name = "PyTorch in-process",
+                            .measure = measure_torch,
+                            .torch = &programs->torch,
+                            .absent = !programs->has_torch,
+                            .rows = 6400,
+                            .units = 1024};
+  subjects_measure("26 MB F32 safetensors with gradient", s, LENGTH(s), rounds_of(LARGE_ROUNDS));
+  for (int i = 0; i < TRANSPORTS; i++) {
+    snprintf(name, sizeof name, "26 MB safetensors, %s, time over the echo's", transport_names[i]);
+    row(name, &s[2 * i + 1], &s[2 * i], AT_MOST, 1.35);
   }
-  const char *length = strcasestr(answer->head, "\r\nContent-Length:");
-  answer->has_head = true;
-  answer->sized = length != NULL;
-  answer->left = length ? strtoull(length + 17, NULL, 10) : 0;
+  struct subject *tcp = &s[2 * TRANSPORT_TCP + 1], *local = &s[2 * TRANSPORT_UNIX + 1];
+  row("26 MB safetensors, unix socket, time over TCP's", local, tcp, AT_MOST, 1);
+  row("26 MB safetensors, PyTorch in-process over rnnlossd's time", torch, tcp, AT_LEAST, 2);
+  row("26 MB safetensors, FastAPI over rnnlossd's time", service, tcp, NO_GOAL, 0);
+  times(s, LENGTH(s), "ms");
+  request_release(&request);
+  request_release(&for_service);
 }
 
-static void keep_tail(struct answer *answer, const char *bytes, size_t length) {
-  size_t size = sizeof answer->tail;
-  if (length >= size) {
-    memcpy(answer->tail, bytes + length - size, size);
-  } else {
-    memmove(answer->tail, answer->tail + length, size - length);
-    memcpy(answer->tail + size - length, bytes, length);
-  }
+/* ---- JSON of 524,288 doubles ---- */
+
+static void json_value(struct programs *programs, int digits, enum sense sense) {
+  size_t count = (size_t)JSON_ROWS * JSON_UNITS;
+  struct request request = request_rates(ENCODING_JSON, JSON_ROWS, JSON_UNITS, digits, false);
+  double *numbers = allocate((count + 3) * sizeof *numbers);
+  struct subject s[] = {
+      {.name = "rnnlossd, reduce and terms by Server-Timing",
+       .measure = measure_server,
+       .peer = &programs->daemon[TRANSPORT_TCP],
+       .request = &request},
+      {.name = "from_chars", .measure = measure_read, .request = &request, .numbers = numbers, .count = count},
+  };
+  char title[80], name[160];
+  snprintf(title, sizeof title, "JSON of 524288 doubles of %d digits (%.1f MB)", digits, 1e-6 * (double)request.body);
+  subjects_measure(title, s, LENGTH(s), rounds_of(TEXT_ROUNDS));
+  snprintf(name, sizeof name, "%s, no gradient, over from_chars", title);
+  row(name, &s[0], &s[1], sense, 3.3);
+  times(s, LENGTH(s), "ms");
+  free(numbers);
+  request_release(&request);
 }
 
-/* Takes bytes that came; true once the answer is whole. */
-static bool take(struct answer *answer, const char *bytes, size_t length) {
-  while (!answer->has_head && length > 0) {
-    if (answer->head_length + 1 == sizeof answer->head) die("a head that is too long");
-    answer->head[answer->head_length++] = *bytes++;
-    length--;
-    answer->head[answer->head_length] = '\0';
-    if (answer->head_length >= 4 && memcmp(answer->head + answer->head_length - 4, "\r\n\r\n", 4) == 0)
-      read_head(answer);
-  }
-  if (!answer->has_head) return false;
-  if (answer->sized) {
-    answer->left -= length < answer->left ? length : answer->left;
-    return answer->left == 0;
-  }
-  keep_tail(answer, bytes, length);
-  return memcmp(answer->tail, "\r\n0\r\n\r\n", 7) == 0;
-}
-
-static void send_all(int fd, const char *bytes, size_t length) {
-  while (length > 0) {
-    ssize_t sent = send(fd, bytes, length, MSG_NOSIGNAL);
-    if (sent < 0) die("send");
-    bytes += sent;
-    length -= (size_t)sent;
-  }
-}
-
-/* ---- Measurements ----------------------------------------------------------------------------------- */
-
-/* Requests a second, on kept-alive connections that each have one under way. */
-static double many_small(struct process process, const struct request *request) {
-  static struct answer answers[CONNECTIONS];
-  static char bytes[1 << 16];
-  struct pollfd wanted[CONNECTIONS];
-  memset(answers, 0, sizeof answers);
-  for (int i = 0; i < CONNECTIONS; i++) {
-    wanted[i] = (struct pollfd){.fd = dial(process), .events = POLLIN};
-    send_all(wanted[i].fd, request->bytes, request->length);
-  }
-  double began = now(), ended = began;
-  uint64_t count = 0;
-  while (ended - began < SMALL_SECONDS) {
-    if (poll(wanted, CONNECTIONS, 5000) <= 0) die("no answer");
-    for (int i = 0; i < CONNECTIONS; i++) {
-      if (!wanted[i].revents) continue;
-      ssize_t got = recv(wanted[i].fd, bytes, sizeof bytes, 0);
-      if (got <= 0) die("the connection ended");
-      if (!take(&answers[i], bytes, (size_t)got)) continue;
-      count++;
-      answers[i] = (struct answer){0};
-      send_all(wanted[i].fd, request->bytes, request->length);
-    }
-    ended = now();
-  }
-  for (int i = 0; i < CONNECTIONS; i++) close(wanted[i].fd);
-  return (double)count / (ended - began);
-}
-
-/* Milliseconds of one large request, from its first byte out to its last byte in. */
-static double one_large(struct process process, const struct request *request) {
-  static char bytes[RECEIVE_BYTES];
-  struct answer answer = {0};
-  int fd = dial(process);
-  double began = now();
-  send_all(fd, request->bytes, request->length);
-  for (bool whole = false; !whole;) {
-    ssize_t got = recv(fd, bytes, sizeof bytes, 0);
-    if (got <= 0) die("the connection ended");
-    whole = take(&answer, bytes, (size_t)got);
-  }
-  double took = now() - began;
-  close(fd);
-  return 1e3 * took;
-}
-
-typedef double measurement(struct process process, const struct request *request);
-
-/* Medians of both, measured in turn, so that what else the machine does hits both. */
-static struct measured compare(const char *name, const char *unit, bool more_is_better, measurement *measure,
-                               struct process echo, struct process daemon, const struct request *request, int rounds) {
-  double of_echo[ROUNDS_MAX], of_daemon[ROUNDS_MAX];
-  measure(echo, request);
-  measure(daemon, request); /* caches are warm, memory is there */
-  for (int i = 0; i < rounds; i++) {
-    of_echo[i] = measure(echo, request);
-    of_daemon[i] = measure(daemon, request);
-  }
-  return (struct measured){name, unit, more_is_better, median(of_echo, rounds), median(of_daemon, rounds)};
-}
-
-/* ---- Requests --------------------------------------------------------------------------------------- */
-
-static struct request post(const char *type, const char *body, size_t length) {
-  char head[256];
-  int size = snprintf(head, sizeof head,
-                      "POST /loss HTTP/1.1\r\nHost: localhost\r\nContent-Type: %s\r\nContent-Length: %zu\r\n\r\n", type,
-                      length);
-  struct request request = {malloc((size_t)size + length), (size_t)size + length};
-  if (!request.bytes) die("malloc");
-  memcpy(request.bytes, head, (size_t)size);
-  memcpy(request.bytes + size, body, length);
-  return request;
-}
-
-static struct request post_file(const char *type, const char *path) {
-  static char body[1 << 16];
-  FILE *file = fopen(path, "rb");
-  if (!file) die(path);
-  size_t length = fread(body, 1, sizeof body, file);
-  fclose(file);
-  return post(type, body, length);
-}
-
-/* fr [64, 100, 1024] of F32 with three terms: 26 MB, and as much back. */
-static struct request post_large(void) {
-  static const char header[] =
-      "{\"__metadata__\":{\"lambda_fr\":\"1\",\"lambda_fr_sd\":\"0.1\",\"lambda_fr_cv\":\"0.1\"},"
-      "\"fr\":{\"dtype\":\"F32\",\"shape\":[64,100,1024],\"data_offsets\":[0,26214400]}}        ";
-  const size_t elements = (size_t)64 * 100 * 1024;
-  uint64_t header_length = (sizeof header - 1) / 8 * 8;
-  size_t length = 8 + header_length + 4 * elements;
-  char *body = malloc(length);
-  if (!body) die("malloc");
-  memcpy(body, &header_length, 8);
-  memcpy(body + 8, header, header_length);
-  uint32_t random = 1;
-  for (size_t i = 0; i < elements; i++) {
-    random = random * 1664525 + 1013904223;
-    float rate = (float)(random >> 8) * 0x1p-24F;
-    memcpy(body + 8 + header_length + 4 * i, &rate, 4);
-  }
-  struct request request = post("application/vnd.safetensors", body, length);
+/* The numbers of the gradient, behind room for those of the request; also how long the answer is. */
+static double *gradient_of(const struct peer *daemon, const struct request *request, size_t count, size_t *length) {
+  size_t room = 32 * count + 4096;
+  double *numbers = allocate((2 * count + 3) * sizeof *numbers);
+  char *body = allocate(room + 1);
+  *length = exchange_keep(daemon, request, body, room);
+  body[*length] = '\0';
+  const char *gradients = strstr(body, "\"gradients\":");
+  if (!gradients || text_read(gradients, *length - (size_t)(gradients - body), numbers + count + 3, count) != count)
+    die("the gradient in the answer");
   free(body);
-  return request;
+  return numbers;
 }
 
-/* ---- Results ---------------------------------------------------------------------------------------- */
-
-static void print(const struct measured *rows, size_t n, bool json) {
-  if (json) {
-    printf("[");
-    for (size_t i = 0; i < n; i++) {
-      printf("%s\n  {\"name\": \"%s\", \"unit\": \"%s\", \"echo\": %.6g, \"rnnlossd\": %.6g, \"ratio\": %.4f}",
-             i ? "," : "", rows[i].name, rows[i].unit, rows[i].echo, rows[i].daemon, rows[i].daemon / rows[i].echo);
-    }
-    printf("\n]\n");
-    return;
-  }
-  printf("%-44s %12s %12s %8s\n", "", "echo", "rnnlossd", "ratio");
-  for (size_t i = 0; i < n; i++) {
-    char name[64];
-    snprintf(name, sizeof name, "%s, %s", rows[i].name, rows[i].unit);
-    int digits = rows[i].more_is_better ? 0 : 2;
-    printf("%-44s %12.*f %12.*f %8.3f\n", name, digits, rows[i].echo, digits, rows[i].daemon,
-           rows[i].daemon / rows[i].echo);
-  }
+static void json_gradient(struct programs *programs) {
+  size_t count = (size_t)JSON_ROWS * JSON_UNITS, length = 0;
+  const struct peer *daemon = &programs->daemon[TRANSPORT_TCP];
+  struct request request = request_rates(ENCODING_JSON, JSON_ROWS, JSON_UNITS, 8, true);
+  double *numbers = gradient_of(daemon, &request, count, &length);
+  char *text = allocate(25 * count);
+  struct request for_echo = request_for_echo(&request, length), for_service = request_for_service(&request);
+  struct subject s[] = {
+      {.name = "rnnlossd", .measure = measure_exchange, .peer = daemon, .request = &request},
+      {.name = "echo, as many bytes each way",
+       .measure = measure_exchange,
+       .peer = &programs->echo[TRANSPORT_TCP],
+       .request = &for_echo},
+      {.name = "from_chars and to_chars",
+       .measure = measure_read_write,
+       .request = &request,
+       .numbers = numbers,
+       .text = text,
+       .count = count},
+  };
+  struct subject with_service[] = {
+      s[0], {.name = "FastAPI", .measure = measure_exchange, .peer = &programs->service, .request = &for_service}};
+  subjects_measure("the same with JSON gradient", s, LENGTH(s), rounds_of(TEXT_ROUNDS));
+  subjects_measure("FastAPI with JSON gradient", with_service, LENGTH(with_service), QUICK_ROUNDS);
+  report_row("JSON with JSON gradient, time beyond the echo's over from/to_chars", subjects_ratio(&s[0], &s[1], &s[2]),
+             AT_MOST, 3);
+  row("JSON with JSON gradient, FastAPI over rnnlossd's time", &with_service[1], &with_service[0], NO_GOAL, 0);
+  times(s, LENGTH(s), "ms");
+  times(&with_service[1], 1, "ms");
+  free(numbers);
+  free(text);
+  request_release(&request);
+  request_release(&for_echo);
+  request_release(&for_service);
 }
 
-static int environment_number(const char *name, int standard, int most) {
-  const char *text = getenv(name);
-  long number = text ? strtol(text, NULL, 10) : standard;
-  return number < 1 ? 1 : number > most ? most : (int)number;
+static void rows(struct programs *programs) {
+  small(programs, ENCODING_JSON, 0.65);
+  small(programs, ENCODING_SAFETENSORS, 0.75);
+  if (load_least() < 0.8)
+    note("a server was busy only %.0f %% of the time: other work, or the generator, holds small requests up",
+         100 * load_least());
+  large(programs);
+  json_value(programs, 8, AT_MOST);
+  json_value(programs, 17, NO_GOAL);
+  json_gradient(programs);
 }
 
 int main(int argc, char **argv) {
@@ -301,29 +199,23 @@ int main(int argc, char **argv) {
     fprintf(stderr, "usage: wire DAEMON\n");
     return 2;
   }
-  int rounds = environment_number("ROUNDS", 7, ROUNDS_MAX);
-  char loops[8], echo_path[4096];
-  snprintf(loops, sizeof loops, "%d", environment_number("LOOPS", 1, 16));
+  quick = environment_is("QUICK", NULL);
+  if (quick) rate_seconds = 0.2;
+  char echo[4096];
   const char *slash = strrchr(argv[0], '/');
-  snprintf(echo_path, sizeof echo_path, "%.*secho", slash ? (int)(slash - argv[0]) + 1 : 0, argv[0]);
-
-  struct request json = post_file("application/json", "examples/loss.json");
-  struct request small = post_file("application/vnd.safetensors", "examples/batch.safetensors");
-  struct request large = post_large();
-  struct process echo = start((const char *const[]){echo_path, loops, NULL});
-  struct process daemon = start(
-      (const char *const[]){argv[1], "--listen", "127.0.0.1:0", "--threads", loops, "--log-level", "warning", NULL});
-  struct measured rows[] = {
-      compare("small JSON, seven terms", "requests/s", true, many_small, echo, daemon, &json, rounds),
-      compare("small safetensors", "requests/s", true, many_small, echo, daemon, &small, rounds),
-      compare("26 MB F32 safetensors with gradient", "ms", false, one_large, echo, daemon, &large, 3 * rounds),
-  };
-  stop(echo);
-  stop(daemon);
-  const char *format = getenv("FORMAT");
-  print(rows, sizeof rows / sizeof *rows, format && strcmp(format, "json") == 0);
-  free(json.bytes);
-  free(small.bytes);
-  free(large.bytes);
+  snprintf(echo, sizeof echo, "%.*secho", slash ? (int)(slash - argv[0]) + 1 : 0, argv[0]);
+  static struct programs programs;
+  processors_own();
+  programs_start(&programs, argv[1], echo);
+  if (!programs.daemon[TRANSPORT_TCP].there || !programs.echo[TRANSPORT_TCP].there) {
+    programs_stop(&programs);
+    return 1;
+  }
+  if (environment_is("SIZES", NULL)) {
+    sizes_measure(&programs, quick);
+  } else {
+    rows(&programs);
+  }
+  programs_stop(&programs);
   return 0;
 }

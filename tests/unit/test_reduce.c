@@ -9,6 +9,10 @@
 
 #include <cmocka.h>
 
+/* Words of memory a neuron. */
+#define NARROW (RNNLOSS_NARROW_LIMBS + 1)
+#define WIDE (RNNLOSS_WIDE_LIMBS + 2)
+
 static uint64_t seed = 88172645463325252U;
 
 static uint64_t random_bits(void) {
@@ -209,7 +213,7 @@ static void rates_any_way(void **state) {
 
 static void empty_rates_settle_to_zero(void **state) {
   (void)state;
-  int64_t limbs[2 * RNNLOSS_NARROW_LIMBS], zero[2 * RNNLOSS_NARROW_LIMBS] = {0};
+  int64_t limbs[2 * NARROW], zero[2 * NARROW] = {0};
   memset(limbs, 0x55, sizeof limbs);
   rnnloss_rates rates;
   rnnloss_rates_begin(&rates, RNNLOSS_F32, 2, limbs, sizeof limbs);
@@ -272,11 +276,49 @@ static void foreign_limbs(void **state) {
   assert_int_equal(rnnloss_square_merge(&sum, &other), RNNLOSS_OK); /* wraps; terms refuse it */
 }
 
+/* Limbs take 2^30 additions: before more they are made canonical, in each of the ways to add. */
+static void room_in_limbs(void **state) {
+  (void)state;
+  static const size_t lengths[] = {3, 300}; /* below and above what goes by blocks and columns */
+  static double x[300];
+  rnnloss_square sum, plain;
+  rnnloss_rates rates, plain_rates;
+  int64_t limbs[3 * WIDE], plain_limbs[3 * WIDE];
+  const uint64_t most = ((uint64_t)1 << 30) - 1;
+  for (int i = 0; i < 300; i++) x[i] = i - 100.5;
+  for (int way = 0; way < 2; way++) {
+    rnnloss_square_begin(&plain);
+    rnnloss_rates_begin(&plain_rates, RNNLOSS_F64, 3, plain_limbs, sizeof plain_limbs);
+    rnnloss_rates_add(&plain_rates, NULL, NULL, RNNLOSS_F64, x, 3);
+    rnnloss_square_add(&plain, NULL, RNNLOSS_F64, x, 3);
+    sum = plain;
+    rates = plain_rates;
+    rates.limb = limbs;
+    memcpy(limbs, plain_limbs, sizeof limbs);
+    for (int i = 34; i < 40; i++) { /* the same number, as 2^30 additions may leave it */
+      sum.limb[i] += INT64_C(1) << 62;
+      sum.limb[i + 1] -= INT64_C(1) << 30;
+      limbs[i] -= INT64_C(1) << 62;
+      limbs[i + 1] += INT64_C(1) << 30;
+    }
+    sum.loose = rates.loose = most;
+    assert_int_equal(rnnloss_rates_add(&rates, &sum, NULL, RNNLOSS_F64, x, lengths[way]), RNNLOSS_OK);
+    assert_int_equal(rnnloss_rates_add(&plain_rates, &plain, NULL, RNNLOSS_F64, x, lengths[way]), RNNLOSS_OK);
+    assert_true(sum.loose < most && rates.loose < most);
+    for (int i = 0; i < RNNLOSS_SQUARE_LIMBS; i++) assert_true(sum.limb[i] < INT64_C(1) << 40);
+    for (int i = 0; i < RNNLOSS_WIDE_LIMBS; i++) assert_true(limbs[i] > -(INT64_C(1) << 40));
+    assert_same(&sum, &plain);
+    rnnloss_rates_settle(&rates, 0, 3);
+    rnnloss_rates_settle(&plain_rates, 0, 3);
+    assert_memory_equal(limbs, plain_limbs, sizeof limbs);
+  }
+}
+
 static void refused(void **state) {
   (void)state;
   rnnloss_square sum, before;
   rnnloss_rates rates, second;
-  int64_t limbs[RNNLOSS_NARROW_LIMBS * 3], more[RNNLOSS_WIDE_LIMBS * 3];
+  int64_t limbs[3 * NARROW], more[3 * WIDE];
   double x[3] = {1, 2, 3};
   rnnloss_square_begin(&sum);
   before = sum;
@@ -294,8 +336,8 @@ static void refused(void **state) {
   before.count = 1;
   assert_int_equal(rnnloss_square_merge(&before, &sum), RNNLOSS_E_LIMIT);
 
-  assert_int_equal(rnnloss_rates_size(RNNLOSS_F32, 10), 880);
-  assert_int_equal(rnnloss_rates_size(RNNLOSS_F64, 10), 5440);
+  assert_int_equal(rnnloss_rates_size(RNNLOSS_F32, 10), 960);
+  assert_int_equal(rnnloss_rates_size(RNNLOSS_F64, 10), 5600);
   assert_int_equal(rnnloss_rates_size(RNNLOSS_F32, 0), 0);
   assert_int_equal(rnnloss_rates_size(RNNLOSS_F32, RNNLOSS_MAX_NEURONS + 1), 0);
   assert_int_equal(rnnloss_rates_begin(&rates, RNNLOSS_F32, 3, limbs, sizeof limbs - 1), RNNLOSS_E_ARGUMENT);
@@ -306,7 +348,7 @@ static void refused(void **state) {
   assert_int_equal(rnnloss_rates_add(&rates, NULL, NULL, RNNLOSS_F64, x, 3), RNNLOSS_E_ARGUMENT); /* too wide */
   assert_int_equal(rnnloss_rates_begin(&second, RNNLOSS_F64, 3, more, sizeof more), RNNLOSS_OK);
   assert_int_equal(rnnloss_rates_merge(&rates, &second), RNNLOSS_E_ARGUMENT);
-  int64_t third[RNNLOSS_WIDE_LIMBS * 3];
+  int64_t third[3 * WIDE];
   rnnloss_rates third_rates;
   rnnloss_rates_begin(&third_rates, RNNLOSS_F64, 3, third, sizeof third);
   rnnloss_rates_add(&second, NULL, NULL, RNNLOSS_F64, x, 2);
@@ -326,6 +368,7 @@ int main(void) {
       cmocka_unit_test(empty_rates_settle_to_zero),
       cmocka_unit_test(nonfinite),
       cmocka_unit_test(foreign_limbs),
+      cmocka_unit_test(room_in_limbs),
       cmocka_unit_test(refused),
   };
   return cmocka_run_group_tests_name("reduce", tests, NULL, NULL);

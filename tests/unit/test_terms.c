@@ -16,7 +16,7 @@ static struct fixture {
   rnnloss_problem problem;
   rnnloss_square square[RNNLOSS_MEAN_SQUARES];
   rnnloss_rates rates;
-  int64_t limbs[8 * RNNLOSS_WIDE_LIMBS];
+  int64_t limbs[8 * (RNNLOSS_WIDE_LIMBS + 2)];
   rnnloss_terms *terms;
   void *memory;
   rnnloss_term culprit;
