@@ -308,6 +308,24 @@ def test_version_and_selftest():
         print(f"ready after {daemon.start_seconds * 1000:.0f} ms; {found[0]}")
 
 
+def test_not_ready():
+    """A daemon in whose built-in suite one expected digit is another: it lives, says what is wrong, and isn't ready."""
+    with open(os.path.join(BUILD, "rnnlossd"), "rb") as file:
+        program = file.read()
+    at = program.index(SUITE) + SUITE.index(b'"data_sha256":"') + len(b'"data_sha256":"')
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "rnnlossd")
+        with open(path, "wb") as file:
+            file.write(program[:at] + (b"0" if program[at:at + 1] != b"0" else b"1") + program[at + 1:])
+        os.chmod(path, 0o700)
+        with Daemon(path) as daemon:
+            status, headers, body = daemon.get("/readyz")
+            expect((status, json.loads(body)["type"]) == (503, "#not-ready"), status, body)
+            expect("mse-by-hand (json)" in json.loads(body)["detail"] and headers["Retry-After"], headers, body)
+            expect(daemon.get("/livez")[0] == 200)
+            expect(re.search(r'level=error event=selftest .*failed="mse-by-hand \(json\)"', daemon.said()), daemon.said())
+
+
 # ---- Answered --------------------------------------------------------------------------------------
 
 
