@@ -57,7 +57,7 @@ wire_objects   := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/bench/wire_*.c)) 
 libraries      := $(BUILD)/librnnloss.a $(BUILD)/$(SONAME) $(BUILD)/librnnloss.so
 internals      := $(BUILD)/server.a $(BUILD)/librnnloss.a
 
-.PHONY: all tests bench run test check oracle lint format sanitize coverage test-portability test-robustness bench-lib bench-wire install uninstall \
+.PHONY: all tests bench run test check oracle lint format sanitize coverage test-portability test-robustness test-validation bench-lib bench-wire install uninstall \
         clean help setup FORCE
 
 all: $(BUILD)/rnnlossd $(libraries) ## build the daemon and the libraries (in build/)
@@ -200,6 +200,9 @@ sanitize: ## run all tests with the address, leak and undefined-behaviour saniti
 test-portability: ## the same bits from gcc and clang, -O0 to -O3 and LTO, each variant, aarch64 and s390x (qemu)
 	@tools/setup portability
 	@tests/portability.sh
+
+test-validation: all ## right and wrong workers in PyTorch before /validate (skipped where there is no torch)
+	/usr/bin/python3 tests/validation/torch_test.py $(BUILD)/rnnlossd
 
 test-robustness: ## attack the daemon: slow peers, ends under load, limits of the system, memory, races (ten minutes)
 	@tools/setup robustness

@@ -5,19 +5,20 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "server.h"
+#include "validate.h"
 
-enum place { AT_START, IN_ROOT, IN_LAMBDAS, IN_TENSORS, IN_TENSOR, IN_OPTION, IN_WRT, AT_END };
+enum place { AT_START, IN_ROOT, IN_LAMBDAS, IN_TENSORS, IN_TENSOR, IN_OPTION, IN_WRT, IN_CLAIMS, IN_TOLERANCE, AT_END };
 
 struct json_decoder {
   struct request *request;
   enum place place;
   bool opening; /* a key has come: the next event begins its value */
-  bool seen_lambdas, seen_tensors;
+  bool seen_lambdas, seen_tensors, seen_claims, seen_tolerance;
   int option; /* IN_OPTION: its index */
   size_t word_length;
   char word[JSON_TOKEN_MAX + 1]; /* the text of an option's value */
-  struct json_tensor tensor;
+  struct json_tensor tensor;     /* the one being read: an input, or a claim's */
+  struct json_claims claims;
   struct json_parser parser;
 };
 
@@ -43,7 +44,7 @@ static bool is_lambda(int option) {
 }
 
 static bool takes_number(int option) {
-  return is_lambda(option) || option == OPTION_CONTRACT;
+  return is_lambda(option) || (option >= OPTION_CONTRACT && option <= OPTION_ULPS);
 }
 
 static bool wrong_kind(struct json_decoder *decoder) {
@@ -54,7 +55,7 @@ static bool wrong_kind(struct json_decoder *decoder) {
 }
 
 static bool option_done(struct json_decoder *decoder) {
-  decoder->place = is_lambda(decoder->option) ? IN_LAMBDAS : IN_ROOT;
+  decoder->place = is_lambda(decoder->option) ? IN_LAMBDAS : decoder->option >= OPTION_RTOL ? IN_TOLERANCE : IN_ROOT;
   if (memchr(decoder->word, '\0', decoder->word_length)) return wrong_kind(decoder);
   return option_set(decoder->request, SOURCE_BODY, decoder->option, decoder->word);
 }
@@ -101,8 +102,8 @@ static bool given_twice(struct json_decoder *decoder, const char *name, const ch
 }
 
 static bool unknown_member(struct json_decoder *decoder, const char *text, size_t length) {
-  static const char *const names[] = {"lambdas", "tensors",   "gradients", "gradient_dtype",
-                                      "wrt",     "nonfinite", "contract",  NULL};
+  static const char *const names[] = {"claims", "tolerance", "lambdas",  "tensors", "gradients", "gradient_dtype",
+                                      "wrt",    "nonfinite", "contract", "digest",  NULL};
   char hint[200], name[64], token[128], pointer[160];
   names_quote(text, length, name);
   if (option_find(text, length) >= 0 || strncmp(name, "lambda_", 7) == 0) {
@@ -110,7 +111,7 @@ static bool unknown_member(struct json_decoder *decoder, const char *text, size_
   } else if (tensor_find(text, length) >= 0) {
     snprintf(hint, sizeof hint, "; tensors belong in the object \"tensors\"");
   } else {
-    names_suggest(name, names, NULL, hint, sizeof hint);
+    names_suggest(name, decoder->request->claims ? names : names + 2, NULL, hint, sizeof hint);
   }
   snprintf(pointer, sizeof pointer, "/%s", problem_token(name, token));
   return problem_set(decoder->request->problem, PROBLEM_INVALID_REQUEST, pointer, "unknown member \"%s\"%s", name,
@@ -126,13 +127,16 @@ static bool root_object(struct json_decoder *decoder, bool *seen, enum place pla
 }
 
 static bool root_key(struct json_decoder *decoder, const char *text, size_t length) {
-  static const char *const objects[] = {"lambdas", "tensors", NULL};
+  static const char *const objects[] = {"lambdas", "tensors", "claims", "tolerance", NULL};
   decoder->opening = true;
   const int object = names_find(text, length, objects);
+  if (object >= 2 && !decoder->request->claims) return unknown_member(decoder, text, length);
+  if (object == 2) return root_object(decoder, &decoder->seen_claims, IN_CLAIMS, "/claims");
+  if (object == 3) return root_object(decoder, &decoder->seen_tolerance, IN_TOLERANCE, "/tolerance");
   if (object == 0) return root_object(decoder, &decoder->seen_lambdas, IN_LAMBDAS, "/lambdas");
   if (object == 1) return root_object(decoder, &decoder->seen_tensors, IN_TENSORS, "/tensors");
   int option = option_find(text, length);
-  if (option < RNNLOSS_TERMS) return unknown_member(decoder, text, length);
+  if (option < RNNLOSS_TERMS || option >= OPTION_RTOL) return unknown_member(decoder, text, length);
   begin_option(decoder, option);
   return true;
 }
@@ -158,6 +162,39 @@ static bool on_lambdas(struct json_decoder *decoder, enum json_event event, cons
   if (event == JSON_KEY) return lambda_key(decoder, text, length);
   decoder->place = IN_ROOT;
   decoder->request->options_final = true; /* all that reduction depends on */
+  return true;
+}
+
+static bool on_tolerance(struct json_decoder *decoder, enum json_event event, const char *text, size_t length) {
+  static const char *const names[] = {"rtol", "atol", "ulps", "dtype", NULL};
+  char name[64], hint[120], token[128], pointer[160];
+  if (decoder->opening) {
+    decoder->opening = false;
+    return event == JSON_OBJECT_BEGIN || invalid(decoder, "/tolerance", "tolerance must be an object");
+  }
+  if (event == JSON_OBJECT_END) {
+    decoder->place = IN_ROOT;
+    return true;
+  }
+  const int found = names_find(text, length, names);
+  if (found >= 0) {
+    begin_option(decoder, OPTION_RTOL + found);
+    return true;
+  }
+  names_choices(names_quote(text, length, name), names, NULL, hint, sizeof hint);
+  snprintf(pointer, sizeof pointer, "/tolerance/%s", problem_token(name, token));
+  return problem_set(decoder->request->problem, PROBLEM_INVALID_REQUEST, pointer, "unknown member \"%s\"%s", name,
+                     hint);
+}
+
+static bool on_claims(struct json_decoder *decoder, enum json_event event, const char *text, size_t length) {
+  if (decoder->opening) {
+    decoder->opening = false;
+    json_claims_begin(&decoder->claims, decoder->request, &decoder->tensor);
+    return event == JSON_OBJECT_BEGIN || invalid(decoder, "/claims", "claims must be an object");
+  }
+  if (!json_claims_event(&decoder->claims, event, text, length)) return false;
+  if (decoder->claims.done) decoder->place = IN_ROOT;
   return true;
 }
 
@@ -202,6 +239,10 @@ static bool on_event(void *context, enum json_event event, const char *text, siz
     return on_option(decoder, event, text, length);
   case IN_WRT:
     return on_wrt(decoder, event, text, length);
+  case IN_CLAIMS:
+    return on_claims(decoder, event, text, length);
+  case IN_TOLERANCE:
+    return on_tolerance(decoder, event, text, length);
   default:
     return true;
   }
@@ -209,7 +250,8 @@ static bool on_event(void *context, enum json_event event, const char *text, siz
 
 static const char *on_run(void *context, const char *at, const char *end) {
   struct json_decoder *decoder = context;
-  return decoder->place == IN_TENSOR ? json_tensor_run(&decoder->tensor, at, end) : at;
+  const bool in_tensor = decoder->place == IN_TENSOR || (decoder->place == IN_CLAIMS && decoder->claims.in_tensor);
+  return in_tensor ? json_tensor_run(&decoder->tensor, at, end) : at;
 }
 
 /* ---- the decoder ---- */
@@ -222,7 +264,9 @@ static void *decode_begin(struct request *request) {
   }
   decoder->request = request;
   decoder->place = AT_START;
-  decoder->opening = decoder->seen_lambdas = decoder->seen_tensors = false;
+  decoder->opening = decoder->seen_lambdas = decoder->seen_tensors = decoder->seen_claims = decoder->seen_tolerance =
+      false;
+  decoder->claims.in_tensor = false;
   decoder->word_length = 0;
   json_begin(&decoder->parser, on_event, decoder);
   decoder->parser.run = on_run;

@@ -1,7 +1,7 @@
 /* format_safetensors.c - safetensors requests: 8 bytes of header length, the header, then the data */
 #include <string.h>
 
-#include "server.h"
+#include "validate.h"
 
 #define HEADER_MAX 100000000 /* as the reference reader has it */
 
@@ -28,13 +28,13 @@ static void *decode_begin(struct request *request) {
   decoder->in_data = false;
   decoder->entry = 0;
   decoder->position = 0;
-  safetensors_header_begin(&decoder->header, request);
+  if (!safetensors_header_begin(&decoder->header, request)) return NULL;
   json_begin(&decoder->parser, safetensors_header_event, &decoder->header);
   return decoder;
 }
 
 static bool malformed(struct safetensors_decoder *decoder, const char *detail) {
-  return safetensors_malformed(decoder->request, -1, detail);
+  return safetensors_malformed(decoder->request, NULL, detail);
 }
 
 static bool bad_json(struct safetensors_decoder *decoder) {
@@ -80,13 +80,17 @@ static bool take_data(struct safetensors_decoder *decoder, const char **bytes, s
   const struct safetensors_entry *entry = &header->entries[decoder->entry];
   uint64_t left = entry->end - decoder->position;
   size_t piece = left < *length ? (size_t)left : *length;
-  if (!tensor_bytes(decoder->request, entry->t, *bytes, piece)) return false;
+  if (entry->claim) {
+    claim_bytes(entry->claim, (size_t)(decoder->position - entry->begin), *bytes, piece);
+  } else if (!tensor_bytes(entry->owner, entry->t, *bytes, piece)) {
+    return false;
+  }
   decoder->position += piece;
   *bytes += piece;
   *length -= piece;
   if (decoder->position < entry->end) return true;
   decoder->entry++;
-  return tensor_end(decoder->request, entry->t);
+  return entry->claim || tensor_end(entry->owner, entry->t);
 }
 
 static bool decode(void *state, const char *bytes, size_t length) {

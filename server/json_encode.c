@@ -114,6 +114,10 @@ bool json_encode(const struct result *result, struct body *body) {
   names(&encoder, ",\"warnings\":[", result->warnings, WARNINGS, false);
   text_string(&encoder.text, ",\"contract\":");
   text_unsigned(&encoder.text, RNNLOSS_CONTRACT);
+  if (result->inputs_sha256) {
+    text_string(&encoder.text, ",\"inputs_sha256\":");
+    text_json_string(&encoder.text, result->inputs_sha256);
+  }
   if (result->has_gradients && !gradients(&encoder, -1)) return false;
   text_string(&encoder.text, "}\n");
   return hand_on(&encoder);

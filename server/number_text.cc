@@ -317,3 +317,15 @@ size_t number_write(rnnloss_dtype dtype, const void *element, char out[NUMBER_TE
   *out = '-';
   return 1 + write_narrow(dtype, bits, -value, out + 1);
 }
+
+size_t number_write_hex(double value, char out[NUMBER_TEXT_MAX]) {
+  if (!std::isfinite(value)) return write_nonfinite(value, out);
+  char *to = out;
+  *to++ = '"';
+  if (std::signbit(value)) *to++ = '-';
+  *to++ = '0';
+  *to++ = 'x';
+  to = std::to_chars(to, out + NUMBER_TEXT_MAX - 1, std::fabs(value), std::chars_format::hex).ptr;
+  *to++ = '"';
+  return static_cast<size_t>(to - out);
+}

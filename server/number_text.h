@@ -37,6 +37,9 @@ bool number_round(rnnloss_dtype dtype, double value, signed char side, void *out
  * "Infinity", "-Infinity", quotes included. Returns the bytes written. */
 size_t number_write(rnnloss_dtype dtype, const void *element, char out[NUMBER_TEXT_MAX]);
 
+/* Writes a double as C's hexadecimal floating-point text, a JSON string with its quotes: "0x1.8p+0". */
+size_t number_write_hex(double value, char out[NUMBER_TEXT_MAX]);
+
 #ifdef __cplusplus
 }
 #endif

@@ -7,7 +7,8 @@
 
 typedef bool option_parser(struct request *request, int option, const char *text);
 
-static option_parser parse_lambda, parse_gradients, parse_gradient_dtype, parse_wrt, parse_nonfinite, parse_contract;
+static option_parser parse_lambda, parse_gradients, parse_gradient_dtype, parse_wrt, parse_nonfinite, parse_contract,
+    parse_digest, parse_tolerance, parse_tolerance_dtype;
 
 static const struct option {
   const char *pointer;
@@ -25,11 +26,22 @@ static const struct option {
     [OPTION_WRT] = {"/wrt", parse_wrt},
     [OPTION_NONFINITE] = {"/nonfinite", parse_nonfinite},
     [OPTION_CONTRACT] = {"/contract", parse_contract},
+    [OPTION_DIGEST] = {"/digest", parse_digest},
+    [OPTION_RTOL] = {"/tolerance/rtol", parse_tolerance},
+    [OPTION_ATOL] = {"/tolerance/atol", parse_tolerance},
+    [OPTION_ULPS] = {"/tolerance/ulps", parse_tolerance},
+    [OPTION_TOLERANCE_DTYPE] = {"/tolerance/dtype", parse_tolerance_dtype},
 };
 
-const char *const option_names[] = {"lambda_mse",   "lambda_in",    "lambda_hid", "lambda_out",     "lambda_fr",
-                                    "lambda_fr_sd", "lambda_fr_cv", "gradients",  "gradient_dtype", "wrt",
-                                    "nonfinite",    "contract",     NULL};
+const char *const option_names[] = {"lambda_mse",   "lambda_in",       "lambda_hid", "lambda_out",     "lambda_fr",
+                                    "lambda_fr_sd", "lambda_fr_cv",    "gradients",  "gradient_dtype", "wrt",
+                                    "nonfinite",    "contract",        "digest",     "rtol",           "atol",
+                                    "ulps",         "tolerance_dtype", NULL};
+
+/* Those that /loss takes. */
+static const char *const loss_options[] = {
+    "lambda_mse", "lambda_in",      "lambda_hid", "lambda_out", "lambda_fr", "lambda_fr_sd", "lambda_fr_cv",
+    "gradients",  "gradient_dtype", "wrt",        "nonfinite",  "contract",  "digest",       NULL};
 
 int option_find(const char *name, size_t length) {
   return names_find(name, length, option_names);
@@ -53,7 +65,13 @@ bool option_given(struct request *request, enum source source, int option) {
   return true;
 }
 
+bool option_is_given(const struct request *request, int option) {
+  return ((request->options.given[SOURCE_QUERY] | request->options.given[SOURCE_BODY]) >> option & 1) != 0;
+}
+
 bool option_set(struct request *request, enum source source, int option, const char *text) {
+  const char *name = option_names[option];
+  if (option >= OPTION_RTOL && !request->claims) return option_unknown(request, name, strlen(name), "/");
   return option_given(request, source, option) && table[option].parse(request, option, text);
 }
 
@@ -70,7 +88,7 @@ bool option_unknown(struct request *request, const char *given, size_t length, c
     keys[RNNLOSS_TERMS] = NULL;
     names_suggest(name, keys, synonyms, hint, sizeof hint);
   } else {
-    names_suggest(name, option_names, NULL, hint, sizeof hint);
+    names_suggest(name, request->claims ? option_names : loss_options, NULL, hint, sizeof hint);
   }
   snprintf(pointer, sizeof pointer, "%s%s", lambda ? "/lambdas/" : parent, problem_token(name, token));
   return problem_set(request->problem, lambda ? PROBLEM_UNKNOWN_LAMBDA : PROBLEM_INVALID_REQUEST, pointer,
@@ -149,6 +167,44 @@ static bool parse_contract(struct request *request, int option, const char *text
   names_quote(text, strlen(text), quoted);
   return problem_set(request->problem, PROBLEM_UNKNOWN_CONTRACT, option_pointer(option),
                      "contract \"%s\" is not served; this server has contract %d", quoted, RNNLOSS_CONTRACT);
+}
+
+/* Data that has passed by cannot be hashed any more. */
+static bool parse_digest(struct request *request, int option, const char *text) {
+  static const char *const names[] = {"0", "1", NULL};
+  const int choice = parse_choice(request, option, text, names);
+  if (choice < 0) return false;
+  request->options.digest = choice == 1;
+  for (int t = 0; t < RNNLOSS_TENSORS && choice == 1; t++) {
+    const struct tensor *tensor = &request->tensor[t];
+    if (tensor->received && !tensor->keep)
+      return problem_set(request->problem, PROBLEM_INVALID_REQUEST, option_pointer(option),
+                         "digest must come before the tensors, or in the query: the data of %s has not been kept",
+                         tensor_name((rnnloss_tensor)t));
+  }
+  if (choice == 1) request->keep_all = true;
+  return true;
+}
+
+static bool parse_tolerance(struct request *request, int option, const char *text) {
+  struct options *options = &request->options;
+  double *const values[] = {&options->rtol, &options->atol, &options->ulps};
+  double *value = values[option - OPTION_RTOL];
+  char quoted[64];
+  if (json_is_number(text, strlen(text)) && number_read(RNNLOSS_F64, text, strlen(text), value) && *value >= 0) {
+    return true;
+  }
+  names_quote(text, strlen(text), quoted);
+  return problem_set(request->problem, PROBLEM_INVALID_REQUEST, option_pointer(option),
+                     "%s must be a number, finite and not negative, not \"%s\"", option_names[option], quoted);
+}
+
+static bool parse_tolerance_dtype(struct request *request, int option, const char *text) {
+  static const char *const names[] = {"F16", "BF16", "F32", "F64", NULL};
+  const int choice = parse_choice(request, option, text, names);
+  if (choice < 0) return false;
+  request->options.tolerance_dtype = (rnnloss_dtype)choice;
+  return true;
 }
 
 bool option_wrt(struct request *request, const char *name) {

@@ -30,6 +30,7 @@ static const struct problem_row rows[PROBLEM_TYPES] = {
     [PROBLEM_NON_FINITE] = {"non-finite", 422, "The input is not finite"},
     [PROBLEM_UNDEFINED] = {"undefined", 422, "The loss is undefined"},
     [PROBLEM_OVERFLOW] = {"overflow", 422, "The result is too large for a double"},
+    [PROBLEM_INVALID_CLAIM] = {"invalid-claim", 422, "The claim cannot be judged"},
     [PROBLEM_UNKNOWN_CONTRACT] = {"unknown-contract", 422, "This contract is not served"},
     [PROBLEM_RATE_LIMITED] = {"rate-limited", 429, "Too many requests at once"},
     [PROBLEM_OVERLOADED] = {"overloaded", 503, "Out of memory for now"},

@@ -35,7 +35,7 @@ static bool gradient_reads(const struct request *request, rnnloss_tensor t) {
 
 bool evaluate_keeps(const struct request *request, rnnloss_tensor t) {
   const struct tensor *tensor = &request->tensor[t];
-  if (!request->options_final || tensor->loose || !tensor->has_dtype) return true;
+  if (request->keep_all || !request->options_final || tensor->loose || !tensor->has_dtype) return true;
   if (!(request_used(request) & bit(t))) return false;
   if (gradient_reads(request, t)) return true;
   if (is_pair(t)) return !request->tensor[partner(t)].complete || request->tensor[partner(t)].loose;

@@ -80,6 +80,10 @@ static void metadata(struct text *text, const struct result *result) {
   }
   joined(text, ",\"unused\":\"", result->unused, RNNLOSS_TENSORS, true);
   joined(text, ",\"warnings\":\"", result->warnings, WARNINGS, false);
+  if (result->inputs_sha256) {
+    text_string(text, ",\"inputs_sha256\":");
+    text_json_string(text, result->inputs_sha256);
+  }
   text_string(text, "}");
 }
 

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "server.h"
+#include "validate.h"
 
 enum {
   AT_START,
@@ -22,23 +22,31 @@ enum {
 };
 enum { DTYPE = 1, SHAPE = 2, OFFSETS = 4 };
 
-void safetensors_header_begin(struct safetensors_header *header, struct request *request) {
+bool safetensors_header_begin(struct safetensors_header *header, struct request *request) {
+  const size_t most = RNNLOSS_TENSORS + (request->claims ? CLAIMS_MAX : 0);
   memset(header, 0, offsetof(struct safetensors_header, word));
+  header->entries = arena_allocate(request->arena, most * sizeof *header->entries);
+  if (!header->entries) return problem_out_of_memory(request->problem);
   header->request = request;
   header->place = AT_START;
   header->option = -1;
+  return true;
 }
 
-bool safetensors_malformed(struct request *request, int t, const char *detail) {
+static const char *entry_name(const struct safetensors_entry *entry) {
+  return entry->claim ? entry->claim->path : tensor_name(entry->t);
+}
+
+bool safetensors_malformed(struct request *request, const struct safetensors_entry *entry, const char *detail) {
   char pointer[POINTER_MAX] = "";
-  if (t >= 0) tensor_pointer(NULL, (rnnloss_tensor)t, "", pointer);
-  return problem_set(request->problem, PROBLEM_MALFORMED_SAFETENSORS, pointer, "%s%s%s",
-                     t >= 0 ? tensor_name((rnnloss_tensor)t) : "", t >= 0 ? ": " : "", detail);
+  if (entry && !entry->claim) tensor_pointer(&entry->owner->tensor[entry->t], entry->t, "", pointer);
+  return problem_set(request->problem, PROBLEM_MALFORMED_SAFETENSORS, pointer, "%s%s%s", entry ? entry_name(entry) : "",
+                     entry ? ": " : "", detail);
 }
 
 static bool malformed(struct safetensors_header *header, const char *detail) {
   bool in_entry = header->count && header->place >= AT_ENTRY;
-  return safetensors_malformed(header->request, in_entry ? (int)header->entry->t : -1, detail);
+  return safetensors_malformed(header->request, in_entry ? header->entry : NULL, detail);
 }
 
 static bool add_word(struct safetensors_header *header, const char *text, size_t length) {
@@ -84,7 +92,7 @@ static bool entry_key(struct safetensors_header *header, const char *text, size_
   header->place = AT_MEMBER;
   if (header->members & header->member) {
     return problem_set(header->request->problem, PROBLEM_DUPLICATE, "", "%s: %.*s is given twice",
-                       tensor_name(header->entry->t), (int)length, text);
+                       entry_name(header->entry), (int)length, text);
   }
   header->members |= header->member;
   header->numbers = 0;
@@ -95,8 +103,10 @@ static bool entry_key(struct safetensors_header *header, const char *text, size_
 static bool entry_end(struct safetensors_header *header) {
   if (header->members != (DTYPE | SHAPE | OFFSETS)) return malformed(header, "dtype, shape or data_offsets is missing");
   header->place = IN_ROOT;
-  return tensor_dtype(header->request, header->entry->t, header->dtype, header->dtype_length) &&
-         tensor_shape(header->request, header->entry->t, header->rank, header->shape);
+  const struct safetensors_entry *entry = header->entry;
+  if (entry->claim) return claim_header(header->request, entry->claim, header);
+  return tensor_dtype(entry->owner, entry->t, header->dtype, header->dtype_length) &&
+         tensor_shape(entry->owner, entry->t, header->rank, header->shape);
 }
 
 static bool member_value(struct safetensors_header *header, enum json_event event, const char *text, size_t length) {
@@ -175,11 +185,17 @@ static bool root_key(struct safetensors_header *header, const char *text, size_t
     header->metadata = true;
     return true;
   }
-  int t = tensor_find(text, length);
-  if (t < 0) return tensor_unknown(header->request, text, length);
-  if (!tensor_begin(header->request, (rnnloss_tensor)t, FORM_BINARY)) return false;
+  struct safetensors_entry entry = {.owner = header->request};
+  const int t = tensor_find(text, length);
+  entry.t = (rnnloss_tensor)(t < 0 ? 0 : t);
+  if (t < 0 && header->request->claims) {
+    if (!claim_find(header->request, text, length, &entry)) return false;
+  } else if (t < 0) {
+    return tensor_unknown(header->request, text, length);
+  }
+  if (!entry.claim && !tensor_begin(entry.owner, entry.t, FORM_BINARY)) return false;
   header->entry = &header->entries[header->count++];
-  *header->entry = (struct safetensors_entry){.t = (rnnloss_tensor)t};
+  *header->entry = entry;
   header->members = 0;
   header->place = AT_ENTRY;
   return true;
@@ -235,13 +251,14 @@ bool safetensors_header_end(struct safetensors_header *header) {
   sort_entries(header);
   for (size_t i = 0; i < header->count; i++) {
     const struct safetensors_entry *entry = &header->entries[i];
-    const struct tensor *tensor = &request->tensor[entry->t];
+    const struct tensor *tensor = &entry->owner->tensor[entry->t];
+    const uint64_t size =
+        entry->claim ? rnnloss_dtype_size(entry->claim->dtype) : tensor->elements * rnnloss_dtype_size(tensor->dtype);
     if (entry->begin != position || entry->end < entry->begin) {
-      return safetensors_malformed(request, (int)entry->t, "its data_offsets leave a hole, overlap or run backwards");
+      return safetensors_malformed(request, entry, "its data_offsets leave a hole, overlap or run backwards");
     }
-    if (entry->end - entry->begin != tensor->elements * rnnloss_dtype_size(tensor->dtype)) {
-      return safetensors_malformed(request, (int)entry->t,
-                                   "its data_offsets don't span the size of its shape and dtype");
+    if (entry->end - entry->begin != size) {
+      return safetensors_malformed(request, entry, "its data_offsets don't span the size of its shape and dtype");
     }
     position = entry->end;
   }

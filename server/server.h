@@ -166,6 +166,7 @@ enum problem_type {
   PROBLEM_NON_FINITE,
   PROBLEM_UNDEFINED,
   PROBLEM_OVERFLOW,
+  PROBLEM_INVALID_CLAIM,
   PROBLEM_UNKNOWN_CONTRACT,
   PROBLEM_RATE_LIMITED,
   PROBLEM_OVERLOADED,
@@ -317,7 +318,8 @@ enum form { FORM_NESTED, FORM_DATA, FORM_BASE64, FORM_BINARY }; /* how a tensor 
 struct tensor {
   bool present, complete; /* named in the request; all its data has come */
   bool has_dtype, has_shape;
-  bool loose; /* numbers that came before their dtype: 9 bytes each, double and side */
+  bool loose;         /* numbers that came before their dtype: 9 bytes each, double and side */
+  const char *parent; /* pointer of the object that it is a member of: "/tensors/" */
   enum form form;
   rnnloss_dtype dtype;
   unsigned rank;
@@ -344,6 +346,9 @@ struct options {
   unsigned active;   /* bit k: lambda[k] > 0 .. */
   unsigned used;     /* .. bit t: such a term uses tensor t */
   uint32_t given[2]; /* by source: bit i, option i of the table was given */
+  bool digest;       /* the answer names the inputs' digest */
+  double rtol, atol, ulps;
+  rnnloss_dtype tolerance_dtype; /* of /validate: those that were given */
 };
 
 struct request {
@@ -351,7 +356,9 @@ struct request {
   struct problem *problem;
   uint64_t max_neurons;
   struct options options;
-  bool options_final; /* no option can come any more: reduction may start */
+  bool options_final;    /* no option can come any more: reduction may start */
+  bool keep_all;         /* all data is kept, whether the evaluation needs it or not */
+  struct claims *claims; /* /validate's; NULL: there can be none */
   struct tensor tensor[RNNLOSS_TENSORS];
   struct evaluation *evaluation;
 };
@@ -364,9 +371,21 @@ unsigned request_used(const struct request *request);
 unsigned request_wrt(const struct request *request);
 
 /* The options; those before these are the lambdas, by term. */
-enum { OPTION_GRADIENTS = RNNLOSS_TERMS, OPTION_GRADIENT_DTYPE, OPTION_WRT, OPTION_NONFINITE, OPTION_CONTRACT };
+enum {
+  OPTION_GRADIENTS = RNNLOSS_TERMS,
+  OPTION_GRADIENT_DTYPE,
+  OPTION_WRT,
+  OPTION_NONFINITE,
+  OPTION_CONTRACT,
+  OPTION_DIGEST,
+  OPTION_RTOL, /* from here on: of /validate only */
+  OPTION_ATOL,
+  OPTION_ULPS,
+  OPTION_TOLERANCE_DTYPE
+};
 extern const char *const option_names[];          /* ends with NULL */
 int option_find(const char *name, size_t length); /* index, or -1 */
+bool option_is_given(const struct request *request, int option);
 /* Notes that an option is given: refuses one given twice. */
 bool option_given(struct request *request, enum source source, int option);
 /* Sets an option from its text: JSON's grammar for numbers, names joined by commas for wrt. */
@@ -411,8 +430,9 @@ extern const char *const warning_names[WARNINGS];
 struct result {
   const struct request *request;
   const rnnloss_values *values;
-  unsigned unused;   /* bit t: tensor t was sent and no active term needed it */
-  unsigned warnings; /* bit w */
+  const char *inputs_sha256; /* NULL: not asked for */
+  unsigned unused;           /* bit t: tensor t was sent and no active term needed it */
+  unsigned warnings;         /* bit w */
   bool has_gradients;
   struct gradient *gradients; /* of the total, in tensor order; then, by term, of each term */
   size_t gradient_count;
@@ -532,15 +552,17 @@ bool json_tensor_event(struct json_tensor *reader, enum json_event event, const 
 /* ---- safetensors_header.c: the JSON header of a safetensors request ------------------------------------- */
 
 struct safetensors_entry {
+  struct request *owner; /* the request, or the claims, that it is a tensor of .. */
   rnnloss_tensor t;
-  uint64_t begin, end; /* of its data, after the header */
+  struct claim_scalar *claim; /* .. or, if not NULL, a claimed number */
+  uint64_t begin, end;        /* of its data, after the header */
 };
 struct safetensors_header {
   struct request *request;
   int place;
-  bool metadata; /* __metadata__ has come */
-  int option;    /* the option whose value comes next; -1: one to be passed over */
-  struct safetensors_entry entries[RNNLOSS_TENSORS], *entry;
+  bool metadata;                             /* __metadata__ has come */
+  int option;                                /* the option whose value comes next; -1: one to be passed over */
+  struct safetensors_entry *entries, *entry; /* memory of the arena; the present one */
   size_t count;
   unsigned members, member; /* of the entry: those that have come, the present one */
   unsigned skipped;         /* open containers of a member that is passed over */
@@ -551,11 +573,12 @@ struct safetensors_header {
   size_t dtype_length, word_length;
   char word[JSON_TOKEN_MAX + 1];
 };
-void safetensors_header_begin(struct safetensors_header *header, struct request *request);
-json_handler safetensors_header_event; /* context: the header */
+bool safetensors_header_begin(struct safetensors_header *header, struct request *request); /* false: no memory */
+json_handler safetensors_header_event;                                                     /* context: the header */
 /* Sorts the entries by position; false unless their data is one gapless run of the right sizes. */
 bool safetensors_header_end(struct safetensors_header *header);
-bool safetensors_malformed(struct request *request, int t, const char *detail); /* t -1: no tensor */
+/* entry NULL: it is about none */
+bool safetensors_malformed(struct request *request, const struct safetensors_entry *entry, const char *detail);
 
 /* ---- format.c, format_*.c: a table of encodings, one file each --------------------------------------- */
 
@@ -667,7 +690,43 @@ void exchange_answer_body(struct exchange *exchange, const char *type,
 /* admission.c: what is refused before its body is read, and the memory that the rest has reserved */
 bool admission_check(struct exchange *exchange);
 
-/* Handlers: loss.c, info.c (terms, version, health), vectors.c, metrics.c */
+/* intake.c: the body of a POST becomes a request */
+
+struct intake {
+  struct request request;
+  bool answers_alike;          /* the answer is in one of the request's encodings */
+  const struct format *format; /* of the request; NULL: its first bytes will tell */
+  const struct format *answer_format;
+  void *decoder;
+  bool checked;
+  size_t sniffed;
+  char first[8]; /* bytes of a body whose type isn't stated */
+};
+/* The caller has set what differs from zeros: answers_alike, request.claims. */
+bool intake_begin(struct exchange *exchange, struct intake *intake);
+bool intake_receive(struct exchange *exchange, struct intake *intake, const char *bytes, size_t length);
+bool intake_end(struct exchange *exchange, struct intake *intake); /* the body has come: is it a valid request? */
+void count_evaluations(struct exchange *exchange, unsigned active);
+
+/* sha256.c: the digest of a request's inputs, in slices */
+
+#define SHA256_BYTES 32
+struct digest {
+  void *outer, *inner; /* the hash library's; NULL: not begun */
+  int tensor;          /* the one at hand */
+  struct cursor cursor;
+  uint64_t left; /* bytes of it */
+  unsigned char value[SHA256_BYTES];
+  char text[2 * SHA256_BYTES + 1]; /* in hexadecimal, once it is done */
+};
+enum step digest_step(struct digest *digest, struct request *request); /* begins with zeros */
+void digest_release(struct digest *digest);
+
+/* Handlers: loss.c, validate.c, info.c (terms, version, health), vectors.c, metrics.c */
+bool validate_begin(struct exchange *exchange);
+bool validate_receive(struct exchange *exchange, const char *bytes, size_t length);
+enum step validate_finish(struct exchange *exchange);
+void validate_release(struct exchange *exchange);
 bool loss_begin(struct exchange *exchange);
 bool loss_receive(struct exchange *exchange, const char *bytes, size_t length);
 enum step loss_finish(struct exchange *exchange);

@@ -28,7 +28,8 @@ const char *tensor_name(rnnloss_tensor t) {
 
 const char *tensor_pointer(const struct tensor *tensor, rnnloss_tensor t, const char *member, char out[POINTER_MAX]) {
   bool nested = !tensor || tensor->form == FORM_NESTED;
-  snprintf(out, POINTER_MAX, "/tensors/%s%s", tensor_name(t), nested ? "" : member);
+  snprintf(out, POINTER_MAX, "%s%s%s", tensor && tensor->parent ? tensor->parent : "/tensors/", tensor_name(t),
+           nested ? "" : member);
   return out;
 }
 
@@ -47,7 +48,7 @@ bool tensor_begin(struct request *request, rnnloss_tensor t, enum form form) {
   struct tensor *tensor = &request->tensor[t];
   char pointer[POINTER_MAX];
   if (tensor->present) {
-    return problem_set(request->problem, PROBLEM_DUPLICATE, tensor_pointer(NULL, t, "", pointer), "%s is given twice",
+    return problem_set(request->problem, PROBLEM_DUPLICATE, tensor_pointer(tensor, t, "", pointer), "%s is given twice",
                        tensor_name(t));
   }
   tensor->present = true;

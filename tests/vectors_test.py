@@ -192,8 +192,14 @@ def test_kinds():
     types = all_of(v["problem"]["type"] for v in VECTORS if "problem" in v)
     with open(os.path.join(ROOT, "server", "problem.c"), encoding="utf-8") as file:
         known = dict(re.findall(r'\{"([a-z-]+)", (4\d\d),', file.read()))
-    bodies = {t for t, status in known.items() if status in ("400", "422")} - {"malformed-http"}
+    bodies = {t for t, status in known.items() if status in ("400", "422")} - {"malformed-http", "invalid-claim"}  # not of a body of /loss
     expect(bodies <= types <= set(known), "no vector for", bodies - types)
+    for flag in ("overflow", "undefined"):  # what a flag says is what happens
+        for v in VECTORS:
+            expect((flag in v["flags"]) == (v.get("problem", {}).get("type") == flag), v["id"], flag)
+    for flag, warning in (("negative-mean", "negative-mean-rate"), ("underflow", "underflow")):
+        for v in VECTORS:
+            expect(flag not in v["flags"] or warning in v["expect"]["warnings"], v["id"], flag)
     expect(all(known[v["problem"]["type"]] == str(v["problem"]["status"]) for v in VECTORS if "problem" in v))
 
 

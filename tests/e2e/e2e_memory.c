@@ -105,6 +105,21 @@ static void test_safetensors(void **state) {
   check_sample("safetensors to JSON", SAMPLE_SAFETENSORS, NULL, "application/json", 50);
 }
 
+static void test_validate(void **state) {
+  (void)state;
+  static const char fr[] = "{\"data\":[1,2,3,4],\"shape\":[2,2],\"dtype\":\"F32\"}";
+  static const char w[] = "[[1,2],[3,4]]";
+  char text[1200];
+  snprintf(text, sizeof text,
+           "{\"lambdas\":{\"lambda_fr\":1,\"lambda_fr_sd\":2,\"lambda_hid\":1},\"tensors\":{\"fr\":%s,\"w_hid\":%s},"
+           "\"claims\":{\"loss\":7,\"terms\":{\"fr_sd\":{\"loss\":1.4142135623730951,\"gradients\":{\"fr\":%s}},\"fr\":"
+           "15},\"gradients\":{\"fr\":%s,\"w_hid\":[[0.5,1.5],[1,2]]}}}",
+           fr, w, fr, fr);
+  check_text(text, "/validate");
+  check_sample("digest", SAMPLE_SAFETENSORS, "/loss?digest=1", NULL, 0);
+  check_text("{\"claims\":{\"gradients\":{\"fr\":[1]}}}", "/validate");
+}
+
 /* More than one block of each tensor. */
 static void test_large(void **state) {
   (void)state;
@@ -162,7 +177,7 @@ static void test_routes(void **state) {
 int main(void) {
   static const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_json),   cmocka_unit_test(test_safetensors), cmocka_unit_test(test_large),
-      cmocka_unit_test(test_errors), cmocka_unit_test(test_routes),
+      cmocka_unit_test(test_errors), cmocka_unit_test(test_routes),      cmocka_unit_test(test_validate),
   };
   static const char *const arguments[] = {"--threads", "1", NULL};
   return FIXTURE_RUN("memory", tests, arguments);
