@@ -192,8 +192,14 @@ def test_kinds():
     types = all_of(v["problem"]["type"] for v in VECTORS if "problem" in v)
     with open(os.path.join(ROOT, "server", "problem.c"), encoding="utf-8") as file:
         known = dict(re.findall(r'\{"([a-z-]+)", (4\d\d),', file.read()))
-    bodies = {t for t, status in known.items() if status in ("400", "422")} - {"malformed-http", "invalid-claim"}
+    bodies = {t for t, status in known.items() if status in ("400", "422")} - {"malformed-http", "invalid-claim"}  # not of a body of /loss
     expect(bodies <= types <= set(known), "no vector for", bodies - types)
+    for flag in ("overflow", "undefined"):  # what a flag says is what happens
+        for v in VECTORS:
+            expect((flag in v["flags"]) == (v.get("problem", {}).get("type") == flag), v["id"], flag)
+    for flag, warning in (("negative-mean", "negative-mean-rate"), ("underflow", "underflow")):
+        for v in VECTORS:
+            expect(flag not in v["flags"] or warning in v["expect"]["warnings"], v["id"], flag)
     expect(all(known[v["problem"]["type"]] == str(v["problem"]["status"]) for v in VECTORS if "problem" in v))
 
 
@@ -306,6 +312,24 @@ def test_version_and_selftest():
         expect(int(found[1]) == small, found[0])
         expect(daemon.start_seconds < 5, "ready after", daemon.start_seconds, "s")
         print(f"ready after {daemon.start_seconds * 1000:.0f} ms; {found[0]}")
+
+
+def test_not_ready():
+    """A daemon in whose built-in suite one expected digit is another: it lives, says what is wrong, and isn't ready."""
+    with open(os.path.join(BUILD, "rnnlossd"), "rb") as file:
+        program = file.read()
+    at = program.index(SUITE) + SUITE.index(b'"data_sha256":"') + len(b'"data_sha256":"')
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "rnnlossd")
+        with open(path, "wb") as file:
+            file.write(program[:at] + (b"0" if program[at:at + 1] != b"0" else b"1") + program[at + 1:])
+        os.chmod(path, 0o700)
+        with Daemon(path) as daemon:
+            status, headers, body = daemon.get("/readyz")
+            expect((status, json.loads(body)["type"]) == (503, "#not-ready"), status, body)
+            expect("mse-by-hand (json)" in json.loads(body)["detail"] and headers["Retry-After"], headers, body)
+            expect(daemon.get("/livez")[0] == 200)
+            expect(re.search(r'level=error event=selftest .*failed="mse-by-hand \(json\)"', daemon.said()), daemon.said())
 
 
 # ---- Answered --------------------------------------------------------------------------------------

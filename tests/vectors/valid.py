@@ -181,7 +181,7 @@ def edges():
     add("mse", "mse-difference-overflow", "the difference of the largest doubles", ["overflow"],
         P("mse", {"pred": T(1, MAX), "target": T(1, -MAX)}))
     add("combination", "total-overflow", "each term fits, their sum does not", ["overflow"],
-        P({"in": 1.0, "out": 1.0}, {"w_in": T((1, 1), 2.0**511 * 1.4), "w_out": T((1, 1), 2.0**511 * 1.4)},
+        P({"in": 1.0, "out": 1.0}, {"w_in": T((1, 1), 2.0**511 * 1.42), "w_out": T((1, 1), 2.0**511 * 1.42)},
           gradients="none"))
     add("fr_sd", "fr_sd-largest", "the sum of the rates is beyond the doubles, sigma is not", ["large-numbers"],
         rated("fr_sd", (2, 2), MAX, 0, MAX, 0))
