@@ -1,6 +1,8 @@
 /* Gradients by other definitions: see guesses.h. */
 #include "guesses.h"
 
+#define NN4N_FIX "the package departs from its documentation here; these are the documented definitions"
+
 const struct rnn_guess rnn_guesses[RNN_GUESSES] = {
     [RNN_GUESS_SIGN] = {"sign", "The gradient's negative", "claim = -gradient",
                         "drop the minus sign: this is the gradient of the loss, not the step of a descent"},
@@ -20,6 +22,16 @@ const struct rnn_guess rnn_guesses[RNN_GUESSES] = {
     [RNN_GUESS_MEAN_RATE_SQUARED] = {"mean-rate-squared", "fr's part is that of the squared mean rates",
                                      "2 lambda m_n / (N B T) for 2 lambda fr / (N B T)",
                                      "square before averaging over batch and time: fr.pow(2).mean()"},
+    [RNN_GUESS_ABSOLUTE] = {"absolute", "Of the mean magnitude instead of the mean square",
+                            "lambda sgn(x) / count for 2 lambda x / count",
+                            "square the elements: x.pow(2).mean() for x.abs().mean(); MSELoss for L1Loss"},
+    [RNN_GUESS_ABSOLUTE_RATE] = {"absolute-rate", "fr_sd and fr_cv are of rates that were made positive first",
+                                 "m_n = mean over batch and time of |fr|",
+                                 "fr.mean(dim=(0, 1)) for fr.abs().mean(dim=(0, 1))"},
+    [RNN_GUESS_NN4N_1_0_2] = {"nn4n-1.0.2", "What nn4n 1.0.2 computes",
+                              "fr: mean |fr|; fr_sd, fr_cv: of mean |fr|, n - 1", NN4N_FIX},
+    [RNN_GUESS_NN4N_1_2_0] = {"nn4n-1.2.0", "What nn4n 1.2.0 computes",
+                              "fr: mean of m_n^2; fr_sd: n - 1; fr_cv: of mean |fr|, n - 1", NN4N_FIX},
     [RNN_GUESS_SCALE] = {"scale", "The gradient times a constant", "claim = s * gradient",
                          "look at the reduction (mean or sum), the batch size, loss scaling, and accumulated steps"},
 };
@@ -30,44 +42,104 @@ const struct rnn_guess rnn_guess_transposed = {
     "transposed", "The gradient's transpose", "claim[i, j] = gradient[j, i]",
     "transpose it: weights here are [to, from], as torch.nn.Linear keeps them"};
 
-/* The part of each term: by what it is weighted, what its standard deviation is multiplied by. */
+/* The part of each term: by what it is weighted, what its standard deviation is multiplied by, what it is of. */
 struct parts {
   double lambda[RNNLOSS_TERMS];
   double deviation;
-  bool no_mean, no_sd, mean_rate;
+  bool no_mean, no_sd;
+  bool mean_rate, absolute;      /* of the mean square */
+  bool absolute_sd, absolute_cv; /* of the mean magnitudes */
 };
 
 static bool is_in(unsigned terms, rnnloss_term term) {
   return (terms >> term & 1) != 0;
 }
 
-static struct rnn_slope slope_of(const struct rnn_moments *moments, const struct parts *parts, rnnloss_term square,
-                                 unsigned terms) {
-  struct rnn_slope slope = {0, 0, 0};
-  const double count = (double)moments->sums[square].count;
-  if (is_in(terms, square) && count > 0) slope.a = parts->lambda[square] / (count / 2);
-  if (square != RNNLOSS_FR || !moments->neurons || !(count > 0)) return slope;
-  const struct rnn_spread *means = &moments->spread[RNN_MEANS];
+struct centre {
+  double mu, sigma;
+};
+
+static struct centre centre_of(const struct rnn_spread *means) {
   const struct rnn_dd n = rnn_dd_of(means->count), mean = rnn_dd_over(means->sum, n);
   const struct rnn_dd variance = rnn_dd_add(rnn_dd_over(means->square, n), rnn_dd_negative(rnn_dd_times(mean, mean)));
-  const double mu = rnn_dd_value(mean), sigma = rnn_dd_value(rnn_dd_root(variance));
+  return (struct centre){rnn_dd_value(mean), rnn_dd_value(rnn_dd_root(variance))};
+}
+
+/* Adds the gradient of fr_sd (or fr_cv) as a factor of m_n - mu and a constant. */
+static void add_sd(double weight, double count, struct centre centre, double *factor) {
+  if (weight != 0 && centre.sigma > 0) *factor += weight / (centre.sigma * count);
+}
+
+static void add_cv(const struct parts *parts, double weight, double count, struct centre centre, double *factor,
+                   double *constant) {
+  if (weight == 0 || !(centre.sigma > 0)) return;
+  if (!parts->no_sd) *factor += weight / (centre.sigma * centre.mu * count);
+  if (!parts->no_mean) *constant -= weight * centre.sigma / (centre.mu * centre.mu * count);
+}
+
+static struct rnn_slope slope_of(const struct rnn_moments *moments, const struct parts *parts, rnnloss_term square,
+                                 unsigned terms) {
+  struct rnn_slope slope = {0};
+  const double count = (double)moments->sums[square].count;
+  const double linear = is_in(terms, square) && count > 0 ? parts->lambda[square] / (count / 2) : 0;
+  if (parts->absolute)
+    slope.q = linear / 2;
+  else
+    slope.a = linear;
+  if (square != RNNLOSS_FR || !moments->neurons || !(count > 0)) return slope;
+  const struct centre plain = centre_of(&moments->spread[RNN_MEANS]),
+                      absolute = centre_of(&moments->spread[RNN_ABSOLUTE_MEANS]);
   if (parts->mean_rate) {
-    slope.u = slope.a;
-    slope.v = slope.a * mu;
+    slope.u = linear;
+    slope.v = linear * plain.mu;
     slope.a = 0;
   }
-  if (!(sigma > 0)) return slope;
   const double sd = is_in(terms, RNNLOSS_FR_SD) ? parts->lambda[RNNLOSS_FR_SD] * parts->deviation : 0;
   const double cv = is_in(terms, RNNLOSS_FR_CV) ? parts->lambda[RNNLOSS_FR_CV] * parts->deviation : 0;
-  slope.u += sd / (sigma * count) + (cv != 0 && !parts->no_sd ? cv / (sigma * mu * count) : 0);
-  slope.v -= cv != 0 && !parts->no_mean ? cv * sigma / (mu * mu * count) : 0;
+  add_sd(sd, count, parts->absolute_sd ? absolute : plain, parts->absolute_sd ? &slope.p : &slope.u);
+  add_cv(parts, cv, count, parts->absolute_cv ? absolute : plain, parts->absolute_cv ? &slope.p : &slope.u,
+         parts->absolute_cv ? &slope.q : &slope.v);
   return slope;
+}
+
+/* Which parts of the gradient the guess is about, by the terms that there are; false: about none of them. */
+static bool choose_parts(const struct rnn_moments *moments, enum rnn_guess_kind guess, rnnloss_term square,
+                         unsigned terms, struct parts *parts) {
+  const double n = (double)moments->neurons;
+  const bool rates = square == RNNLOSS_FR, mean_square = is_in(terms, square);
+  const bool sd = rates && is_in(terms, RNNLOSS_FR_SD), cv = rates && is_in(terms, RNNLOSS_FR_CV);
+  const bool first = guess == RNN_GUESS_NN4N_1_0_2, third = guess == RNN_GUESS_NN4N_1_2_0;
+  const bool corrected = guess == RNN_GUESS_SAMPLE_SD || first || third;
+  parts->no_mean = guess == RNN_GUESS_NO_MEAN;
+  parts->no_sd = guess == RNN_GUESS_NO_SD;
+  parts->mean_rate = rates && (guess == RNN_GUESS_MEAN_RATE_SQUARED || third);
+  parts->absolute = guess == RNN_GUESS_ABSOLUTE || (rates && first);
+  parts->absolute_sd = guess == RNN_GUESS_ABSOLUTE_RATE || first;
+  parts->absolute_cv = parts->absolute_sd || third;
+  if (corrected && n > 1) parts->deviation = sqrt(n / (n - 1));
+  if (corrected && (sd || cv) && n < 2) return false;
+  switch (guess) {
+  case RNN_GUESS_SAMPLE_SD:
+  case RNN_GUESS_ABSOLUTE_RATE:
+    return sd || cv;
+  case RNN_GUESS_NO_MEAN:
+  case RNN_GUESS_NO_SD:
+    return cv;
+  case RNN_GUESS_MEAN_RATE_SQUARED:
+    return rates && mean_square;
+  case RNN_GUESS_ABSOLUTE:
+    return mean_square;
+  case RNN_GUESS_NN4N_1_0_2:
+  case RNN_GUESS_NN4N_1_2_0: /* one part alone has the name of its own deviation */
+    return rates && mean_square + sd + cv > 1;
+  default:
+    return true;
+  }
 }
 
 bool rnn_guess_slope(const struct rnn_moments *moments, enum rnn_guess_kind guess, rnnloss_term square, unsigned terms,
                      double scale, struct rnn_slope *slope) {
   struct parts parts = {.deviation = 1};
-  const bool rates = square == RNNLOSS_FR, cv = rates && is_in(terms, RNNLOSS_FR_CV);
   for (int k = 0; k < RNNLOSS_TERMS; k++) {
     const double lambda = moments->lambda[k];
     parts.lambda[k] = guess == RNN_GUESS_UNWEIGHTED     ? 1
@@ -76,30 +148,38 @@ bool rnn_guess_slope(const struct rnn_moments *moments, enum rnn_guess_kind gues
                       : guess == RNN_GUESS_SCALE        ? lambda * scale
                                                         : lambda;
   }
-  if (guess == RNN_GUESS_SAMPLE_SD) {
-    const double n = (double)moments->neurons;
-    if (!rates || !(is_in(terms, RNNLOSS_FR_SD) || cv) || n < 2) return false;
-    parts.deviation = sqrt(n / (n - 1));
-  }
-  parts.no_mean = guess == RNN_GUESS_NO_MEAN;
-  parts.no_sd = guess == RNN_GUESS_NO_SD;
-  parts.mean_rate = guess == RNN_GUESS_MEAN_RATE_SQUARED;
-  if ((parts.no_mean || parts.no_sd) && !cv) return false;
-  if (parts.mean_rate && !(rates && is_in(terms, RNNLOSS_FR))) return false;
   if (guess == RNN_GUESS_SCALE && !(isfinite(scale) && scale != 0)) return false;
+  if (!choose_parts(moments, guess, square, terms, &parts)) return false;
   *slope = slope_of(moments, &parts, square, terms);
-  return isfinite(slope->a) && isfinite(slope->u) && isfinite(slope->v) &&
-         (slope->a != 0 || slope->u != 0 || slope->v != 0);
+  const double all = fabs(slope->a) + fabs(slope->u) + fabs(slope->v) + fabs(slope->p) + fabs(slope->q);
+  return isfinite(all) && all > 0;
+}
+
+static double distance_from_mean(struct rnn_dd sum, double rows, const struct rnn_spread *means) {
+  const struct rnn_dd mean = rnn_dd_over(means->sum, rnn_dd_of(means->count));
+  return rnn_dd_value(rnn_dd_add(rnn_dd_over(sum, rnn_dd_of(rows)), rnn_dd_negative(mean)));
 }
 
 void rnn_slope_offsets(const struct rnn_moments *moments, const struct rnn_slope *slope, uint64_t first, size_t n,
-                       double *c) {
-  const struct rnn_spread *means = &moments->spread[RNN_MEANS];
-  const struct rnn_dd mean = rnn_dd_over(means->sum, rnn_dd_of(means->count));
-  const double rows = (double)(moments->sums[RNNLOSS_FR].count / moments->neurons);
+                       double *c, double *d) {
+  const double rows = rnn_moments_rows(moments);
   for (size_t i = 0; i < n; i++) {
-    const struct rnn_dd own = rnn_dd_over(moments->neuron[first + i].plain, rnn_dd_of(rows));
-    c[i] = slope->u * rnn_dd_value(rnn_dd_add(own, rnn_dd_negative(mean))) + slope->v;
+    const struct rnn_neuron *neuron = &moments->neuron[first + i];
+    c[i] = slope->u * distance_from_mean(neuron->plain, rows, &moments->spread[RNN_MEANS]) + slope->v;
+    d[i] = slope->p * distance_from_mean(neuron->absolute, rows, &moments->spread[RNN_ABSOLUTE_MEANS]) + slope->q;
+  }
+}
+
+void rnn_slope_values(const struct rnn_slope *slope, const double *c, const double *d, uint64_t neurons, uint64_t first,
+                      size_t n, rnnloss_dtype x_dtype, const void *x, rnnloss_dtype t_dtype, const void *t, double *z) {
+  const unsigned char *a = x, *b = t;
+  uint64_t at = c ? first % neurons : 0;
+  for (size_t i = 0; i < n; i++) {
+    double own = rnnloss_load(x_dtype, a + i * rnn_width(x_dtype));
+    if (b) own -= rnnloss_load(t_dtype, b + i * rnn_width(t_dtype));
+    const double sign = own > 0 ? 1 : own < 0 ? -1 : 0;
+    z[i] = slope->a * own + (c ? c[at] : 0) + sign * (c ? d[at] : slope->q);
+    if (c && ++at == neurons) at = 0;
   }
 }
 

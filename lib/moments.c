@@ -97,8 +97,9 @@ void rnn_moments_rates(struct rnn_moments *moments, size_t n, rnnloss_dtype dtyp
 
 /* ---- From the sums of neurons and cells to those over them ---- */
 
-static double rows_of(const struct rnn_moments *moments) {
-  return (double)(moments->sums[RNNLOSS_FR].count / moments->neurons);
+double rnn_moments_rows(const struct rnn_moments *moments) {
+  const uint64_t rows = moments->sums[RNNLOSS_FR].count / moments->neurons;
+  return (double)rows;
 }
 
 static void add_to_spread(struct rnn_spread *spread, struct rnn_dd x) {
@@ -117,7 +118,7 @@ static struct rnn_dd temporal(const struct rnn_neuron *neuron, struct rnn_dd mea
 }
 
 static void close_neuron(struct rnn_moments *moments, struct rnn_neuron *neuron) {
-  const double rows = rows_of(moments);
+  const double rows = rnn_moments_rows(moments);
   const struct rnn_dd mean[2] = {rnn_dd_over(neuron->plain, rnn_dd_of(rows)),
                                  rnn_dd_over(neuron->absolute, rnn_dd_of(rows))};
   add_to_spread(&moments->spread[RNN_MEANS], mean[0]);
@@ -154,8 +155,8 @@ static void close_naive(struct rnn_moments *moments, const struct rnn_neuron *ne
 }
 
 static void close_cell(struct rnn_moments *moments, struct rnn_dd sum) {
-  const double length = (double)(moments->sums[RNNLOSS_FR].count / moments->cells);
-  add_to_spread(&moments->spread[RNN_FIRST_AXIS], rnn_dd_over(sum, rnn_dd_of(length)));
+  const uint64_t length = moments->sums[RNNLOSS_FR].count / moments->cells;
+  add_to_spread(&moments->spread[RNN_FIRST_AXIS], rnn_dd_over(sum, rnn_dd_of((double)length)));
 }
 
 bool rnn_moments_close(struct rnn_moments *moments, size_t steps) {

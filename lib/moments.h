@@ -62,6 +62,8 @@ void rnn_moments_weights(struct rnn_moments *moments, rnnloss_term term, size_t 
 void rnn_moments_rates(struct rnn_moments *moments, size_t n, rnnloss_dtype dtype, const void *x);
 bool rnn_moments_close(struct rnn_moments *moments, size_t steps); /* true: all is done */
 
+double rnn_moments_rows(const struct rnn_moments *moments); /* of fr: batch x time */
+
 /* x rounded to the precision that a naive sum has. */
 float rnn_naive(enum rnn_precision precision, float x);
 

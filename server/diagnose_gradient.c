@@ -1,7 +1,6 @@
 /* diagnose_gradient.c - which other gradients a claimed one is
  *
- * Each guess is an affine map of its own, made and judged as the right gradient was. The relative tolerance of a guess
- * is that of the claim; an absolute one is relative to the guess's own largest element.
+ * Each guess is a map of its own, made and judged element by element as the right gradient was.
  */
 #include <math.h>
 #include <stdio.h>
@@ -10,6 +9,7 @@
 #include "validate.h"
 
 #define SLICE_NEURONS ((size_t)8192)
+#define SLICE_GUESS ((size_t)4096)
 #define SLICE_TRANSPOSED ((size_t)4096)
 
 static rnnloss_term square_of(rnnloss_tensor t) {
@@ -34,43 +34,86 @@ static void begin_trial(struct verdict *trial, const struct verdict *verdict) {
 /* The map that the guess stands for; its offsets follow. */
 static bool begin_guess(struct validation *validation, const struct verdict *verdict) {
   const rnnloss_tensor t = verdict->gradient.tensor;
-  const rnnloss_term square = square_of(t);
   const double scale = rnn_judge_scale(&verdict->judge);
-  if (!rnn_guess_slope(validation->moments, (enum rnn_guess_kind)validation->guess, square,
-                       terms_of(validation, verdict), scale, &validation->slope)) {
+  struct rnn_slope *slope = &validation->slope;
+  if (!rnn_guess_slope(validation->moments, (enum rnn_guess_kind)validation->guess, square_of(t),
+                       terms_of(validation, verdict), scale, slope)) {
     return false;
   }
-  const struct rnn_slope *slope = &validation->slope;
+  if (t == RNNLOSS_TARGET) *slope = (struct rnn_slope){.a = -slope->a, .q = -slope->q};
   begin_trial(&validation->trial, verdict);
-  struct gradient *gradient = &validation->trial.gradient;
-  *gradient = (struct gradient){.tensor = t, .term = verdict->term, .dtype = verdict->gradient.dtype};
-  gradient->difference = square == RNNLOSS_MSE;
-  gradient->affine.scaled = slope->a < 0 || slope->a > 0;
-  gradient->affine.a = slope->a;
   validation->neuron = 0;
   return true;
 }
 
-static bool has_offsets(const struct rnn_slope *slope) {
-  return slope->u < 0 || slope->u > 0 || slope->v < 0 || slope->v > 0;
-}
-
+/* c[n], then d[n] of all neurons. */
 static enum step make_offsets(struct validation *validation) {
   const struct rnn_moments *moments = validation->moments;
   const size_t neurons = (size_t)moments->neurons;
-  if (!has_offsets(&validation->slope)) return STEP_DONE;
-  if (!validation->offsets) validation->offsets = arena_allocate(validation->request->arena, neurons * sizeof(double));
+  if (validation->trial.gradient.tensor != RNNLOSS_RATE) return STEP_DONE;
+  if (!validation->offsets)
+    validation->offsets = arena_allocate(validation->request->arena, 2 * neurons * sizeof(double));
   if (!validation->offsets) {
     problem_out_of_memory(validation->request->problem);
     return STEP_FAILED;
   }
   size_t count = neurons - (size_t)validation->neuron;
   if (count > SLICE_NEURONS) count = SLICE_NEURONS;
-  rnn_slope_offsets(moments, &validation->slope, validation->neuron, count, validation->offsets + validation->neuron);
+  double *c = validation->offsets + validation->neuron;
+  rnn_slope_offsets(moments, &validation->slope, validation->neuron, count, c, c + neurons);
   validation->neuron += count;
-  validation->trial.gradient.affine.c = validation->offsets;
-  validation->trial.gradient.affine.neurons = neurons;
   return validation->neuron < neurons ? STEP_MORE : STEP_DONE;
+}
+
+static size_t elements_at(struct cursor *cursor, rnnloss_dtype dtype, size_t most, const unsigned char **bytes) {
+  const size_t width = rnnloss_dtype_size(dtype);
+  return cursor_span(cursor, most * width, bytes) / width;
+}
+
+/* The next elements of the claim, and of the tensors that the guess is made of, side by side. */
+static size_t compare_guess(struct validation *validation, struct verdict *trial) {
+  const struct request *request = validation->request;
+  const bool pair = trial->gradient.tensor <= RNNLOSS_TARGET, rates = trial->gradient.tensor == RNNLOSS_RATE;
+  const struct tensor *own = &request->tensor[pair ? RNNLOSS_PRED : trial->gradient.tensor];
+  const struct tensor *target = &request->tensor[RNNLOSS_TARGET];
+  const unsigned char *claimed = NULL, *x = NULL, *t = NULL;
+  double z[SLICE_GUESS];
+  size_t count = elements_at(&validation->cursor, trial->dtype, SLICE_GUESS, &claimed);
+  count = elements_at(&validation->x, own->dtype, count, &x);
+  if (pair) count = elements_at(&validation->y, target->dtype, count, &t);
+  const uint64_t neurons = validation->moments->neurons;
+  rnn_slope_values(&validation->slope, rates ? validation->offsets : NULL, rates ? validation->offsets + neurons : NULL,
+                   neurons, validation->position, count, own->dtype, x, target->dtype, t, z);
+  (validation->pass ? rnn_judge_compare : rnn_judge_scan)(&trial->judge, count, trial->dtype, claimed, RNNLOSS_F64, z);
+  cursor_advance(&validation->cursor, count * rnnloss_dtype_size(trial->dtype));
+  cursor_advance(&validation->x, count * rnnloss_dtype_size(own->dtype));
+  if (pair) cursor_advance(&validation->y, count * rnnloss_dtype_size(target->dtype));
+  return count;
+}
+
+/* After a slice of so many elements: is it the end of the second pass? */
+static enum step end_slice(struct validation *validation, struct verdict *trial, size_t count) {
+  validation->position += count;
+  if (count && validation->position < trial->claimed->elements) return STEP_MORE;
+  validation->position = 0;
+  if (validation->pass++ == 0) {
+    rnn_judge_scanned(&trial->judge);
+    return STEP_MORE;
+  }
+  validation->pass = 0;
+  return STEP_DONE;
+}
+
+static enum step judge_guess(struct validation *validation) {
+  const struct tensor *tensor = validation->request->tensor;
+  struct verdict *trial = &validation->trial;
+  if (validation->position == 0) {
+    const rnnloss_tensor own = trial->gradient.tensor;
+    validation->cursor = store_start(&trial->claimed->store);
+    validation->x = store_start(&tensor[own == RNNLOSS_TARGET ? RNNLOSS_PRED : own].store);
+    validation->y = store_start(&tensor[RNNLOSS_TARGET].store);
+  }
+  return end_slice(validation, trial, compare_guess(validation, trial));
 }
 
 static struct candidate candidate_of(const struct rnn_guess *guess, double scale) {
@@ -108,7 +151,7 @@ static enum step try_guess(struct validation *validation, struct verdict *verdic
     if (step == STEP_DONE) validation->trying = GUESS_JUDGE;
     return step == STEP_FAILED ? step : STEP_MORE;
   default:
-    step = judge_gradient(validation, &validation->trial);
+    step = judge_guess(validation);
     if (step != STEP_DONE) return step;
     if (rnn_judge_verdict(&validation->trial.judge) == RNN_PASS) list_guess(validation, verdict);
     validation->trying = GUESS_NEXT;
@@ -169,15 +212,7 @@ static enum step judge_transposed(struct validation *validation, const struct ve
   (validation->pass ? rnn_judge_compare : rnn_judge_scan)(&trial->judge, count, verdict->dtype, x,
                                                           verdict->gradient.dtype, y);
   cursor_advance(&validation->cursor, count * width);
-  validation->position += count;
-  if (count && validation->position < tensor->elements) return STEP_MORE;
-  validation->position = 0;
-  if (validation->pass++ == 0) {
-    rnn_judge_scanned(&trial->judge);
-    return STEP_MORE;
-  }
-  validation->pass = 0;
-  return STEP_DONE;
+  return end_slice(validation, trial, count);
 }
 
 static enum step try_transposed(struct validation *validation, struct verdict *verdict) {

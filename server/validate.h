@@ -105,7 +105,7 @@ struct validation {
   enum { GUESS_NEXT, GUESS_OFFSETS, GUESS_JUDGE } trying;
   struct rnn_slope slope;
   struct verdict trial;
-  double *offsets;
+  double *offsets; /* of its neurons */
   uint64_t neuron;
   struct cursor *rows; /* of a matrix, to read it by columns */
   struct cursor x, y;
@@ -114,8 +114,6 @@ struct validation {
 bool validation_begin(struct validation *validation, struct request *request);
 enum step validation_settle(struct validation *validation); /* numbers of claims that came before their dtype */
 enum step validation_judge(struct validation *validation, const struct result *result);
-/* A slice of judging a claimed gradient by verdict->gradient, of its tensor's shape; begins and ends at pass 0. */
-enum step judge_gradient(struct validation *validation, struct verdict *verdict);
 
 /* ---- moments.c, diagnose.c: which other definitions they fit ---- */
 

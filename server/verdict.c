@@ -209,7 +209,7 @@ static size_t next_elements(struct validation *validation, const struct verdict 
   return count;
 }
 
-enum step judge_gradient(struct validation *validation, struct verdict *verdict) {
+static enum step judge_gradient(struct validation *validation, struct verdict *verdict) {
   unsigned char y[SLICE_ELEMENTS * sizeof(double)];
   const unsigned char *x = NULL;
   if (validation->position == 0 && !begin_pass(validation, verdict)) return STEP_FAILED;

@@ -422,10 +422,19 @@ class Gradients(Base):
             mu, sigma, factor = mean(m), spread(m), math.sqrt(p.n_hid / (p.n_hid - 1))
             x, lam = p.values("fr"), p.lambdas
             sd = lambda n: (m[n] - mu) / (sigma * count)
+            a = p.means(abs)
+            a_mu, a_sigma, sgn = mean(a), spread(a), lambda i: math.copysign(1, x[i])
+            a_sd = lambda n: (a[n] - a_mu) / (a_sigma * count)
+            a_cv = lambda n: a_sd(n) / a_mu - a_sigma / a_mu ** 2 / count
             cases = {
                 ("through-mean", "fr_cv"): lambda i, n: lam["fr_cv"] * sd(n) / mu,
                 ("through-mean", "fr_cv", 2): lambda i, n: -lam["fr_cv"] * sigma / mu ** 2 / count,
                 ("sample-sd", "fr_sd"): lambda i, n: factor * lam["fr_sd"] * sd(n),
+                ("absolute", "fr"): lambda i, n: lam["fr"] * sgn(i) / count,
+                ("absolute-rate", "fr_sd"): lambda i, n: lam["fr_sd"] * sgn(i) * a_sd(n),
+                ("absolute-rate", "fr_cv"): lambda i, n: lam["fr_cv"] * sgn(i) * a_cv(n),
+                ("nn4n-1.0.2", None): lambda i, n: sgn(i) * (lam["fr"] / count + factor * (lam["fr_sd"] * a_sd(n) + lam["fr_cv"] * a_cv(n))),
+                ("nn4n-1.2.0", None): lambda i, n: 2 * lam["fr"] * m[n] / count + factor * (lam["fr_sd"] * sd(n) + lam["fr_cv"] * sgn(i) * a_cv(n)),
                 ("mean-rate-squared", "fr"): lambda i, n: 2 * lam["fr"] * m[n] / count,
                 ("unweighted", None): lambda i, n: 2 * x[i] / count + sd(n) + (sd(n) / mu - sigma / mu ** 2 / count),
                 ("sample-sd", None): lambda i, n: 2 * lam["fr"] * x[i] / count + factor * (
@@ -434,6 +443,14 @@ class Gradients(Base):
             for (name, term, *_), value in cases.items():
                 verdict = self.claim(p, "fr", [value(i, i % p.n_hid) for i in units], term)
                 self.assertEqual(self.ids(verdict)[:1], [name], (term, verdict))
+
+    def test_magnitudes(self):
+        """L1 for L2."""
+        for tensor, term, sign in (("pred", "mse", 1), ("target", "mse", -1), ("w_in", "in", 1), ("w_out", "out", 1)):
+            problem = Problem(self.rng)
+            xs = problem.squares(term)
+            values = [sign * problem.lambdas[term] * math.copysign(1, x) / len(xs) for x in xs]
+            self.assertEqual(self.ids(self.claim(problem, tensor, values, term)), ["absolute"])
 
     def test_transposed(self):
         for dtype in ("F32", "F64"):

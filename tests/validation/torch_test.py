@@ -120,6 +120,7 @@ class Torch(unittest.TestCase):
         report = judge(x, worker(x, nn4n_1_2_0))
         self.check(report, False)
         self.assertEqual(self.ids(report, "loss")[:1], ["nn4n-1.2.0"])
+        self.assertEqual(self.ids(report, "gradients.fr"), ["nn4n-1.2.0"])
         for term, name in (("fr", "mean-rate-squared"), ("fr_sd", "sample-sd"), ("fr_cv", "sample-sd+absolute-rate")):
             self.assertEqual(self.ids(report, f"terms.{term}.loss")[:1], [name])
 
