@@ -11,6 +11,7 @@ import struct
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+import cases  # noqa: E402
 from http_raw import Daemon, Reader, ask, get, metric  # noqa: E402
 
 MIB = 1 << 20
@@ -211,21 +212,5 @@ def test_idle_connections():
     resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
-def main():
-    words = sys.argv[1:]
-    passed = failed = 0
-    for name, test in list(globals().items()):
-        if not name.startswith("test_") or (words and not any(word in name for word in words)):
-            continue
-        try:
-            test()
-            passed += 1
-        except Exception as error:  # one test's failure is not the end of the others
-            failed += 1
-            print(f"FAILED {name}: {type(error).__name__}: {error}")
-    print(f"{passed} passed, {failed} failed")
-    sys.exit(1 if failed or not passed else 0)
-
-
 if __name__ == "__main__":
-    main()
+    cases.main(globals())

@@ -14,6 +14,7 @@ import threading
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+import cases  # noqa: E402
 from http_raw import SAMPLE, Daemon, Reader, ask, get, is_sample_answer, metric, post  # noqa: E402
 from peers import settles  # noqa: E402
 
@@ -137,23 +138,7 @@ def test_slow_readers():
         settles(daemon, "rnnlossd_requests_in_flight", 1)
 
 
-def main():
-    words = sys.argv[1:]
+if __name__ == "__main__":
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 65536), hard))
-    passed = failed = 0
-    for name, test in list(globals().items()):
-        if not name.startswith("test_") or (words and not any(word in name for word in words)):
-            continue
-        try:
-            test()
-            passed += 1
-        except Exception as error:  # one test's failure is not the end of the others
-            failed += 1
-            print(f"FAILED {name}: {type(error).__name__}: {error}")
-    print(f"{passed} passed, {failed} failed")
-    sys.exit(1 if failed or not passed else 0)
-
-
-if __name__ == "__main__":
-    main()
+    cases.main(globals())

@@ -4,13 +4,14 @@
 set -uo pipefail
 cd "$(dirname "$0")/../.." || exit 1
 
-build=${BUILD:-$PWD/build}/tsan
-reports=$build/reports
+folder=${BUILD:-$PWD/build}/tsan
+build=${folder#"$PWD"/} # as the Makefile names it
+reports=$folder/reports
 make -s BUILD="$build" CC=gcc CXX=g++ CFLAGS='-O1 -g -fsanitize=thread' HARDENING= STATIC= all \
   "$build/tests/e2e/e2e_tls" "$build/tests/e2e/e2e_reload" "$build/tests/e2e/e2e_access" >/dev/null || exit 1
 rm -rf "$reports"
 mkdir -p "$reports"
-export BUILD=$build TSAN_OPTIONS="exitcode=66 log_path=$reports/race"
+export BUILD=$folder TSAN_OPTIONS="exitcode=66 log_path=$reports/race"
 
 passed=0 failed=0
 run() {
@@ -28,9 +29,9 @@ run python3 tests/http_raw.py pipelining keep_alive chunked early late lingering
 run python3 tests/peers.py headers bodies connections memory good
 run python3 tests/life.py delay hangup notify activation access
 run env COUNT=15 python3 tests/robustness/test_endings.py sigterm
-run "$build/tests/e2e/e2e_access"
-run "$build/tests/e2e/e2e_tls"
-run "$build/tests/e2e/e2e_reload"
+run "$folder/tests/e2e/e2e_access"
+run "$folder/tests/e2e/e2e_tls"
+run "$folder/tests/e2e/e2e_reload"
 
 for report in "$reports"/race.*; do
   [ -e "$report" ] || continue
