@@ -139,15 +139,15 @@ void access_log_tick(struct server *server) {
 void access_log(struct exchange *exchange, bool sent) {
   struct server *server = exchange->server;
   const struct problem *problem = &exchange->problem;
-  uint64_t now = clock_ns();
   if (server->config.access_log) {
     struct log_record record;
-    access_log_format(&record, exchange, sent, now);
+    access_log_format(&record, exchange, sent, clock_ns());
     log_end(&record);
   }
   /* That it drains was said once, and is no failure. */
   if (exchange->answer.status < 500 || problem->type == PROBLEM_DRAINING) return;
   /* If even the problem could not be printed, another answer went out. */
   bool printed = problem->type != PROBLEM_NONE && problem_row(problem->type)->status == exchange->answer.status;
-  warn(&server->failures, exchange, now, exchange->answer.status, printed ? problem->detail : "memory has run out");
+  warn(&server->failures, exchange, clock_ns(), exchange->answer.status,
+       printed ? problem->detail : "memory has run out");
 }

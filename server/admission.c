@@ -8,10 +8,6 @@
 
 #include "server.h"
 
-static const struct route *route_of(const struct exchange *exchange) {
-  return exchange->route >= 0 ? &routes[exchange->route] : NULL;
-}
-
 static bool check_crowd(struct exchange *exchange) {
   if (!exchange->head.crowded) return true;
   return problem_set(
@@ -20,11 +16,14 @@ static bool check_crowd(struct exchange *exchange) {
       exchange->server->config.max_connections);
 }
 
-static bool check_length(struct exchange *exchange) {
-  uint64_t most = exchange->server->config.max_body;
-  if (!exchange->head.has_length || exchange->head.length <= most) return true;
+bool admission_too_large(struct exchange *exchange) {
   return problem_set(&exchange->problem, PROBLEM_TOO_LARGE, "", "the body is larger than %llu bytes (--max-body)",
-                     (unsigned long long)most);
+                     (unsigned long long)exchange->server->config.max_body);
+}
+
+static bool check_length(struct exchange *exchange) {
+  const struct head *head = &exchange->head;
+  return !head->has_length || head->length <= exchange->server->config.max_body || admission_too_large(exchange);
 }
 
 /* Does the query say that no gradient will be asked for? Then the body may pass by. */

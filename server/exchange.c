@@ -216,7 +216,7 @@ bool exchange_begin(struct exchange *exchange, const struct head *head) {
     /* Without a body the connection can go on: the answer waits for the request's end. */
     return !head->length && !head->chunked && !head->defect;
   }
-  const struct route *route = exchange->route >= 0 ? &routes[exchange->route] : NULL;
+  const struct route *route = route_of(exchange);
   exchange->dropping = head->method == METHOD_OPTIONS || !route || !route->begin || !route->begin(exchange);
   return true;
 }
@@ -226,7 +226,7 @@ bool exchange_begin(struct exchange *exchange, const struct head *head) {
 /* The memory of a request that is refused isn't held while the rest of its body is still coming. */
 static void give_up(struct exchange *exchange) {
   exchange->dropping = true;
-  const struct route *route = exchange->route >= 0 ? &routes[exchange->route] : NULL;
+  const struct route *route = route_of(exchange);
   if (route && route->release) route->release(exchange);
   account_trim(&exchange->account, UINT64_MAX);
 }
@@ -237,8 +237,7 @@ void exchange_body(struct exchange *exchange, const char *bytes, size_t length) 
   if (exchange->received > exchange->server->config.max_body) {
     if (!exchange->dropping) give_up(exchange);
     exchange->problem = (struct problem){0};
-    problem_set(&exchange->problem, PROBLEM_TOO_LARGE, "", "the body is larger than %llu bytes (--max-body)",
-                (unsigned long long)exchange->server->config.max_body);
+    admission_too_large(exchange);
   }
   if (!exchange->dropping && !routes[exchange->route].receive(exchange, bytes, length)) give_up(exchange);
   exchange->reduce_ns += clock_ns() - start;

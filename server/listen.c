@@ -21,14 +21,6 @@ struct address {
   bool bracketed; /* an IPv6 address */
 };
 
-PRINTF_LIKE(3, 4) static bool wrong(char *error, size_t size, const char *format, ...) {
-  va_list arguments;
-  va_start(arguments, format);
-  vsnprintf(error, size, format, arguments);
-  va_end(arguments);
-  return false;
-}
-
 static bool port_read(const char *text, char port[8]) {
   size_t length = strlen(text);
   if (length < 1 || length > 5 || strspn(text, "0123456789") != length || strtoul(text, NULL, 10) > 65535) return false;
@@ -42,21 +34,21 @@ static bool address_read(const char *text, struct address *address, char *error,
   if (address->bracketed) {
     host = text + 1;
     end = strchr(host, ']');
-    if (!end || end[1] != ':') return wrong(error, size, "expected [IPV6]:PORT");
+    if (!end || end[1] != ':') return error_set(error, size, "expected [IPV6]:PORT");
     text = end + 2;
   } else {
     end = strrchr(text, ':');
-    if (!end) return wrong(error, size, "expected HOST:PORT or unix:PATH");
+    if (!end) return error_set(error, size, "expected HOST:PORT or unix:PATH");
     if (memchr(host, ':', (size_t)(end - host)))
-      return wrong(error, size, "an IPv6 address stands in brackets, as [::1]:8080");
+      return error_set(error, size, "an IPv6 address stands in brackets, as [::1]:8080");
     text = end + 1;
   }
   size_t length = (size_t)(end - host);
-  if (length == 0) return wrong(error, size, "the host is missing; 0.0.0.0 or [::] stand for every address");
-  if (length >= sizeof address->host) return wrong(error, size, "the host is too long");
+  if (length == 0) return error_set(error, size, "the host is missing; 0.0.0.0 or [::] stand for every address");
+  if (length >= sizeof address->host) return error_set(error, size, "the host is too long");
   memcpy(address->host, host, length);
   address->host[length] = '\0';
-  if (!port_read(text, address->port)) return wrong(error, size, "the port must be a number from 0 to 65535");
+  if (!port_read(text, address->port)) return error_set(error, size, "the port must be a number from 0 to 65535");
   return true;
 }
 
@@ -96,11 +88,11 @@ static bool open_tcp(struct listener *listener, const char *text, char *error, s
                            .ai_flags = AI_PASSIVE | AI_NUMERICSERV | (address.bracketed ? AI_NUMERICHOST : 0)};
   struct addrinfo *found = NULL;
   int failure = getaddrinfo(address.host, address.port, &hints, &found);
-  if (failure) return wrong(error, size, "%s", failure == EAI_SYSTEM ? strerror(errno) : gai_strerror(failure));
+  if (failure) return error_set(error, size, "%s", failure == EAI_SYSTEM ? strerror(errno) : gai_strerror(failure));
   for (const struct addrinfo *at = found; at && listener->fd < 0; at = at->ai_next) listener->fd = open_tcp_at(at);
   int reason = errno;
   freeaddrinfo(found);
-  if (listener->fd < 0) return wrong(error, size, "%s", strerror(reason));
+  if (listener->fd < 0) return error_set(error, size, "%s", strerror(reason));
   name_tcp(listener);
   return true;
 }
@@ -129,20 +121,20 @@ static bool bind_unix(int fd, const struct sockaddr_un *at, unsigned mode) {
 static bool open_unix(struct listener *listener, const char *path, unsigned mode, char *error, size_t size) {
   struct sockaddr_un at = {.sun_family = AF_UNIX};
   size_t length = strlen(path);
-  if (length == 0) return wrong(error, size, "the path is missing");
+  if (length == 0) return error_set(error, size, "the path is missing");
   if (length >= sizeof at.sun_path || length >= sizeof listener->path) {
-    return wrong(error, size, "the path is longer than %zu bytes", sizeof at.sun_path - 1);
+    return error_set(error, size, "the path is longer than %zu bytes", sizeof at.sun_path - 1);
   }
   memcpy(at.sun_path, path, length + 1);
   int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-  if (fd < 0) return wrong(error, size, "%s", strerror(errno));
+  if (fd < 0) return error_set(error, size, "%s", strerror(errno));
   bool bound = bind_unix(fd, &at, mode);
   if (!bound && errno == EADDRINUSE && is_stale(&at)) {
     unlink(path);
     bound = bind_unix(fd, &at, mode);
   }
   if (!bound || listen(fd, BACKLOG) != 0) {
-    wrong(error, size, "%s", strerror(errno));
+    error_set(error, size, "%s", strerror(errno));
     if (bound) unlink(path);
     close(fd);
     return false;
@@ -178,15 +170,15 @@ bool listener_adopt(struct listener *listener, int fd, const struct config *conf
   if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &type_size) != 0 ||
       getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &listens_size) != 0 ||
       getsockname(fd, (struct sockaddr *)&bound, &length) != 0) {
-    return wrong(error, size, "%s", strerror(errno));
+    return error_set(error, size, "%s", strerror(errno));
   }
   bool known = bound.ss_family == AF_INET || bound.ss_family == AF_INET6 || bound.ss_family == AF_UNIX;
   if (!known || type != SOCK_STREAM || !listens) {
-    return wrong(error, size, "it is no listening stream socket (Accept= must be no)");
+    return error_set(error, size, "it is no listening stream socket (Accept= must be no)");
   }
   int flags = fcntl(fd, F_GETFL);
   if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) != 0 || fcntl(fd, F_SETFD, FD_CLOEXEC) != 0) {
-    return wrong(error, size, "%s", strerror(errno));
+    return error_set(error, size, "%s", strerror(errno));
   }
   listener->fd = fd;
   if (bound.ss_family != AF_UNIX) {

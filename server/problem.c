@@ -76,6 +76,14 @@ bool problem_set(struct problem *problem, enum problem_type type, const char *po
   return false;
 }
 
+bool error_set(char *error, size_t size, const char *format, ...) {
+  va_list arguments;
+  va_start(arguments, format);
+  vsnprintf(error, size, format, arguments);
+  va_end(arguments);
+  return false;
+}
+
 const char *problem_token(const char *name, char out[128]) {
   size_t at = 0;
   for (; *name && at < 125; name++) {

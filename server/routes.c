@@ -32,6 +32,10 @@ static size_t fixed_length(const struct route *route) {
   return strcspn(route->path, "{");
 }
 
+const struct route *route_of(const struct exchange *exchange) {
+  return exchange->route >= 0 ? &routes[exchange->route] : NULL;
+}
+
 int route_find(const char *path) {
   for (int i = 0; routes[i].path; i++) {
     size_t fixed = fixed_length(&routes[i]);

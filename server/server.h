@@ -190,6 +190,8 @@ const struct problem_row *problem_row(enum problem_type type);
  * counts, but that a malformed body (400) takes the place of an invalid one (422). */
 bool problem_set(struct problem *problem, enum problem_type type, const char *pointer, const char *detail, ...)
     PRINTF_LIKE(4, 5);
+/* The same for what is no request's: a phrase for the operator, to size bytes of error. Always returns false. */
+bool error_set(char *error, size_t size, const char *format, ...) PRINTF_LIKE(3, 4);
 bool problem_out_of_memory(struct problem *problem);        /* 503 */
 const char *problem_token(const char *name, char out[128]); /* a (quoted) name as a step of a JSON pointer */
 /* The problem+json document. NULL if memory has run out: then send problem_prebuilt (503). */
@@ -642,7 +644,8 @@ struct route {
 extern const struct route routes[]; /* ends with path NULL */
 /* Index of the route for the path, -1: there is none. */
 int route_find(const char *path);
-const char *route_parameter(const struct exchange *exchange); /* what the path has in the place of {name} */
+const char *route_parameter(const struct exchange *exchange);  /* what the path has in the place of {name} */
+const struct route *route_of(const struct exchange *exchange); /* NULL: there is none */
 #define ROUTES_MAX 32
 
 struct exchange {
@@ -689,6 +692,7 @@ void exchange_answer_body(struct exchange *exchange, const char *type,
 
 /* admission.c: what is refused before its body is read, and the memory that the rest has reserved */
 bool admission_check(struct exchange *exchange);
+bool admission_too_large(struct exchange *exchange); /* 413: false */
 
 /* intake.c: the body of a POST becomes a request */
 

@@ -49,14 +49,6 @@ struct peer {
   char why[320];
 };
 
-PRINTF_LIKE(3, 4) static bool wrong(char *error, size_t size, const char *format, ...) {
-  va_list arguments;
-  va_start(arguments, format);
-  vsnprintf(error, size, format, arguments);
-  va_end(arguments);
-  return false;
-}
-
 /* ---- The server's certificate ------------------------------------------------------------------------- */
 
 static void pair_leave(struct pair *pair) {
@@ -94,16 +86,16 @@ static bool fits(gnutls_pubkey_t public, gnutls_privkey_t key) {
 static bool take_chain(const struct tls *tls, struct pair *pair, gnutls_x509_crt_t *list, unsigned count, char *error,
                        size_t size) {
   if (count == 0 || count > CHAIN_MAX) {
-    return wrong(error, size, "%.200s: expected 1 to %d certificates, found %u", tls->certificate_path, CHAIN_MAX,
-                 count);
+    return error_set(error, size, "%.200s: expected 1 to %d certificates, found %u", tls->certificate_path, CHAIN_MAX,
+                     count);
   }
   for (; pair->count < count; pair->count++) {
     int status = gnutls_pcert_import_x509(&pair->chain[pair->count], list[pair->count], 0);
-    if (status < 0) return wrong(error, size, "%.200s: %s", tls->certificate_path, gnutls_strerror(status));
+    if (status < 0) return error_set(error, size, "%.200s: %s", tls->certificate_path, gnutls_strerror(status));
   }
   if (!fits(pair->chain[0].pubkey, pair->key)) {
-    return wrong(error, size, "%.200s: is not the key of the certificate in %.200s", tls->key_path,
-                 tls->certificate_path);
+    return error_set(error, size, "%.200s: is not the key of the certificate in %.200s", tls->key_path,
+                     tls->certificate_path);
   }
   time_t until = gnutls_x509_crt_get_expiration_time(list[0]);
   pair->not_after = until > 0 ? (uint64_t)until : 0;
@@ -118,8 +110,8 @@ static bool read_chain(const struct tls *tls, struct pair *pair, char *error, si
   gnutls_datum_t text = datum_of(&file);
   int status = gnutls_x509_crt_list_import2(&list, &count, &text, GNUTLS_X509_FMT_PEM, GNUTLS_X509_CRT_LIST_SORT);
   bool good = status >= 0 ? take_chain(tls, pair, list, count, error, size)
-                          : wrong(error, size, "%.200s: no certificate in PEM: %s", tls->certificate_path,
-                                  gnutls_strerror(status));
+                          : error_set(error, size, "%.200s: no certificate in PEM: %s", tls->certificate_path,
+                                      gnutls_strerror(status));
   for (unsigned i = 0; status >= 0 && i < count; i++) gnutls_x509_crt_deinit(list[i]);
   if (status >= 0) gnutls_free(list);
   file_release(&file);
@@ -135,13 +127,13 @@ static bool read_key(const struct tls *tls, struct pair *pair, char *error, size
   int status = gnutls_privkey_init(&pair->key);
   if (status >= 0) status = gnutls_privkey_import_x509_raw(pair->key, &text, GNUTLS_X509_FMT_PEM, NULL, 0);
   file_release(&file);
-  return status >= 0 || wrong(error, size, "%.200s: no private key in PEM, or one that is encrypted: %s", tls->key_path,
-                              gnutls_strerror(status));
+  return status >= 0 || error_set(error, size, "%.200s: no private key in PEM, or one that is encrypted: %s",
+                                  tls->key_path, gnutls_strerror(status));
 }
 
 bool tls_load_certificate(struct tls *tls, char *error, size_t size) {
   struct pair *pair = memory_allocate(sizeof *pair);
-  if (!pair) return wrong(error, size, "no memory");
+  if (!pair) return error_set(error, size, "no memory");
   *pair = (struct pair){.holders = 1};
   bool good = read_key(tls, pair, error, size) && read_chain(tls, pair, error, size);
   if (good) {
@@ -228,8 +220,8 @@ bool tls_load_client_ca(struct tls *tls, char *error, size_t size) {
   int status = gnutls_x509_trust_list_init(&list, 0);
   if (status >= 0) status = gnutls_x509_trust_list_add_trust_mem(list, &text, NULL, GNUTLS_X509_FMT_PEM, 0, 0);
   if (status <= 0) {
-    wrong(error, size, "%.200s: no certificates of CAs in PEM: %s", tls->client_ca_path,
-          status < 0 ? gnutls_strerror(status) : "it holds none");
+    error_set(error, size, "%.200s: no certificates of CAs in PEM: %s", tls->client_ca_path,
+              status < 0 ? gnutls_strerror(status) : "it holds none");
     if (list) gnutls_x509_trust_list_deinit(list, 1);
     file_release(&file);
     return false;
