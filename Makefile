@@ -59,7 +59,8 @@ wire_objects   := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/bench/wire_*.c)) 
 libraries      := $(BUILD)/librnnloss.a $(BUILD)/$(SONAME) $(BUILD)/librnnloss.so
 internals      := $(BUILD)/server.a $(BUILD)/librnnloss.a
 
-.PHONY: all tests bench run test check oracle lint format sanitize coverage test-portability test-robustness test-validation bench-lib bench-wire install uninstall \
+.PHONY: all tests bench run test check oracle lint format sanitize coverage test-portability test-robustness test-validation \
+        test-clients deps-clients bench-clients bench-lib bench-wire install uninstall \
         clean help setup FORCE
 
 all: $(BUILD)/rnnlossd $(libraries) ## build the daemon and the libraries (in build/)
@@ -203,13 +204,30 @@ test-portability: ## the same bits from gcc and clang, -O0 to -O3 and LTO, each 
 	@tools/setup portability
 	@tests/portability.sh
 
-test-validation: all ## right and wrong workers in PyTorch before /validate (skipped where there is no torch)
-	/usr/bin/python3 tests/validation/torch_test.py $(BUILD)/rnnlossd
+test-validation: ## right and wrong workers in PyTorch before /validate
+	@tools/setup validation
+	@$(MAKE) all
+	@/usr/bin/python3 tests/validation/torch_test.py $(BUILD)/rnnlossd
 
 test-robustness: ## attack the daemon: slow peers, ends under load, limits of the system, memory, races (ten minutes)
 	@tools/setup robustness
 	@$(MAKE) all
 	@tests/run $(BUILD) robustness
+
+CLIENTS = all
+deps-clients: ## install the tool chains of the clients (CLIENTS='go rust'; all by default)
+	@tools/setup test
+	@tools/deps-clients '$(CLIENTS)' $(BUILD)
+
+test-clients: ## run the clients' own tests against one daemon (CLIENTS='go rust'; all by default)
+	@tools/setup test
+	@$(MAKE) all
+	@tests/clients/run $(BUILD) $(CLIENTS)
+
+bench-clients: ## time 26 MB with gradient by each client, beside the C one, in one run
+	@tools/setup test
+	@$(MAKE) all
+	@tests/clients/run $(BUILD) --bench $(CLIENTS)
 
 coverage: ## run all tests and print the lines covered, by file and by folder
 	@tools/setup coverage
