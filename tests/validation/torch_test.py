@@ -148,7 +148,9 @@ def main():
     finally:
         daemon.terminate()
         status = daemon.wait(30)
-    sys.exit(not result.wasSuccessful() or status != 0)
+    failed = len(result.failures) + len(result.errors) + (status != 0)
+    print(f"{result.testsRun - len(result.failures) - len(result.errors)} passed, {failed} failed")
+    sys.exit(1 if failed or not result.testsRun else 0)
 
 
 if __name__ == "__main__":
