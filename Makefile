@@ -60,7 +60,7 @@ libraries      := $(BUILD)/librnnloss.a $(BUILD)/$(SONAME) $(BUILD)/librnnloss.s
 internals      := $(BUILD)/server.a $(BUILD)/librnnloss.a
 
 .PHONY: all tests bench run test check oracle lint format sanitize coverage test-portability test-robustness test-validation \
-        test-clients deps-clients bench-clients bench-lib bench-wire install uninstall \
+        test-clients test-deploy deps-clients bench-clients bench-replicas bench-lib bench-wire install uninstall \
         clean help setup FORCE
 
 all: $(BUILD)/rnnlossd $(libraries) ## build the daemon and the libraries (in build/)
@@ -214,6 +214,16 @@ test-robustness: ## attack the daemon: slow peers, ends under load, limits of th
 	@$(MAKE) all
 	@tests/run $(BUILD) robustness
 
+test-deploy: ## the files of server/deploy by the tools that they are for; replicas behind haproxy under load
+	@tools/setup deploy
+	@$(MAKE) all $(BUILD)/rnnlossd-features $(BUILD)/validators/bin/kubernetes-validate
+	@tests/run $(BUILD) deploy
+
+# The schemas of Kubernetes' resources, from PyPI: Debian has none.
+$(BUILD)/validators/bin/kubernetes-validate:
+	@/usr/bin/python3 -m venv $(BUILD)/validators
+	@$(BUILD)/validators/bin/pip install -q --disable-pip-version-check kubernetes-validate==1.33.1
+
 CLIENTS = all
 deps-clients: ## install the tool chains of the clients (CLIENTS='go rust'; all by default)
 	@tools/setup test
@@ -251,6 +261,11 @@ bench-wire: ## time the daemon beside a bare echo of its HTTP library, FastAPI a
 	@tools/setup bench || echo 'bench-wire: goes on with what there is' >&2
 	@$(MAKE) bench >&2
 	@$(if $(SIZES),$(wire_plot),$(wire_run))
+
+bench-replicas: ## requests a second of one process, of two, and of two behind haproxy, in one run
+	@tools/setup deploy
+	@$(MAKE) all $(BUILD)/rnnlossd-features >&2
+	@$(if $(filter json,$(FORMAT)),python3 tests/bench/replicas.py $(BUILD) --json,python3 tests/bench/replicas.py $(BUILD))
 
 # ---- Installing -------------------------------------------------------------------------------------------------
 

@@ -209,6 +209,9 @@ static void write_singles(struct text *text, const struct server *server) {
       {"rnnlossd_connections", "gauge", "Connections open.", get(&metrics->connections)},
       {"rnnlossd_reserved_bytes", "gauge", "Memory reserved for requests and connections.",
        get(&server->budget.reserved)},
+      {"rnnlossd_memory_limit_bytes", "gauge", "Memory that may be reserved: --max-memory.", server->budget.limit},
+      {"rnnlossd_selftest_passed", "gauge", "1 if its own vectors came out right at the start, else 0.",
+       server->selftest.passed},
       {"rnnlossd_timeouts_total", "counter", "Connections ended because their peer was too slow.",
        get(&metrics->timeouts)},
       {"rnnlossd_draining", "gauge", "1 once the end was asked for, else 0.", atomic_load(&server->leaving)},
@@ -246,6 +249,13 @@ static void write_process(struct text *text, const struct server *server) {
                        server->started_ns);
 }
 
+/* Nothing where all is plain. */
+static void write_certificate(struct text *text, const struct server *server) {
+  if (!server->tls) return;
+  write_single(text, "rnnlossd_certificate_expires_seconds", "gauge",
+               "When the TLS certificate expires, in seconds since 1970.", tls_not_after(server->tls));
+}
+
 enum step metrics_finish(struct exchange *exchange) {
   const struct metrics *metrics = &exchange->server->metrics;
   struct text text = {.arena = &exchange->arena};
@@ -255,6 +265,7 @@ enum step metrics_finish(struct exchange *exchange) {
   write_evaluations(&text, metrics);
   write_shed(&text, metrics);
   write_singles(&text, exchange->server);
+  write_certificate(&text, exchange->server);
   write_process(&text, exchange->server);
   exchange_answer(exchange, 200, "text/plain; version=0.0.4; charset=utf-8", text.failed ? NULL : text.bytes,
                   text.length);

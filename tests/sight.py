@@ -336,7 +336,8 @@ def check_histogram(name, samples):
 EXPECTED = {"rnnlossd_build_info": "gauge", "rnnlossd_requests_total": "counter", "rnnlossd_request_duration_seconds": "histogram",
             "rnnlossd_evaluations_total": "counter", "rnnlossd_shed_total": "counter", "rnnlossd_received_bytes_total": "counter",
             "rnnlossd_sent_bytes_total": "counter", "rnnlossd_requests_in_flight": "gauge", "rnnlossd_connections": "gauge",
-            "rnnlossd_draining": "gauge", "rnnlossd_log_lines_dropped_total": "counter", "process_cpu_seconds_total": "counter",
+            "rnnlossd_draining": "gauge", "rnnlossd_memory_limit_bytes": "gauge", "rnnlossd_selftest_passed": "gauge",
+            "rnnlossd_log_lines_dropped_total": "counter", "process_cpu_seconds_total": "counter",
             "process_resident_memory_bytes": "gauge", "process_virtual_memory_bytes": "gauge", "process_open_fds": "gauge",
             "process_max_fds": "gauge", "process_start_time_seconds": "gauge"}
 
@@ -361,6 +362,8 @@ def test_families():
         assert 5 < values["process_open_fds"] <= metric(daemon, "process_open_fds") - 15
         assert abs(values["process_open_fds"] + 20 - len(os.listdir(f"/proc/{daemon.process.pid}/fd"))) <= 3
         assert values["process_max_fds"] >= values["process_open_fds"]
+        assert values["rnnlossd_selftest_passed"] == 1 and values["rnnlossd_memory_limit_bytes"] > 1 << 20
+        assert "rnnlossd_certificate_expires_seconds" not in found  # it speaks no TLS
         routes = {dict(labels)["route"] for _, labels in found["rnnlossd_requests_total"][1]}
         assert routes == {"/loss", "/terms", "none"}, routes
         reasons = {dict(labels)["reason"] for _, labels in found["rnnlossd_shed_total"][1]}

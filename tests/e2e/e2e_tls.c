@@ -122,6 +122,17 @@ static struct blob rates(unsigned rows, unsigned columns, const char *lambda) {
   return blob;
 }
 
+/* What alerts on an old certificate look at. */
+static void test_certificate_metric(void **state) {
+  (void)state;
+  struct reply reply = client_get(secure, "/metrics");
+  const char *value = strstr(reply.body, "\nrnnlossd_certificate_expires_seconds ");
+  assert_non_null(value);
+  double days = (strtod(strchr(value, ' '), NULL) - (double)time(NULL)) / 86400;
+  assert_true(days > 29 && days <= 30);
+  reply_release(&reply);
+}
+
 /* 26 MB, and as much again of a gradient; whole, chunked, without waiting for 100 Continue. */
 static void test_large(void **state) {
   (void)state;
@@ -354,6 +365,7 @@ int main(void) {
   static const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_forms),
       cmocka_unit_test(test_kinds),
+      cmocka_unit_test(test_certificate_metric),
       cmocka_unit_test(test_large),
       cmocka_unit_test(test_slices),
       cmocka_unit_test(test_early_refusal),
