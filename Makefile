@@ -49,7 +49,7 @@ SONAME  := librnnloss.so.0
 
 lib_objects    := $(patsubst %.c,$(BUILD)/%.o,$(wildcard lib/*.c))
 server_objects := $(patsubst %.c,$(BUILD)/%.o,$(filter-out server/main.c,$(wildcard server/*.c))) \
-                  $(patsubst %.cc,$(BUILD)/%.o,$(wildcard server/*.cc)) $(BUILD)/server/vectors_data.o
+                  $(patsubst %.cc,$(BUILD)/%.o,$(wildcard server/*.cc)) $(BUILD)/server/embedded.o
 helper_objects := $(patsubst %.c,$(BUILD)/%.o,$(filter-out tests/e2e/e2e_%,$(wildcard tests/e2e/*.c)) \
                     $(filter-out tests/unit/test_%,$(wildcard tests/unit/*.c)))
 test_programs  := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/test_*.c tests/e2e/e2e_*.c))
@@ -60,7 +60,7 @@ libraries      := $(BUILD)/librnnloss.a $(BUILD)/$(SONAME) $(BUILD)/librnnloss.s
 internals      := $(BUILD)/server.a $(BUILD)/librnnloss.a
 
 .PHONY: all tests bench run test check oracle lint format sanitize coverage test-portability test-robustness test-validation \
-        test-clients test-deploy deps-clients bench-clients bench-replicas bench-lib bench-wire install uninstall \
+        test-api test-clients test-deploy deps-clients bench-clients bench-replicas bench-lib bench-wire install uninstall \
         clean help setup FORCE
 
 all: $(BUILD)/rnnlossd $(libraries) ## build the daemon and the libraries (in build/)
@@ -98,8 +98,8 @@ $(BUILD)/server/%.o: server/%.cc $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(call say,CXX) $< && $(CXX) $(CXX_TEXT) -c $< -o $@
 
-# The vectors become part of the daemon: the assembler reads them in.
-$(BUILD)/server/vectors_data.o: server/vectors_data.S tests/vectors/vectors.jsonl tests/vectors/list.json $(BUILD)/flags
+# The vectors and the description become part of the daemon: the assembler reads them in.
+$(BUILD)/server/embedded.o: server/embedded.S tests/vectors/vectors.jsonl tests/vectors/list.json server/openapi.json $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(call say,AS ) $< && $(CC) -c $< -o $@
 
@@ -223,6 +223,11 @@ test-deploy: ## the files of server/deploy by the tools that they are for; repli
 $(BUILD)/validators/bin/kubernetes-validate:
 	@/usr/bin/python3 -m venv $(BUILD)/validators
 	@$(BUILD)/validators/bin/pip install -q --disable-pip-version-check kubernetes-validate==1.33.1
+
+test-api: ## openapi.json by a linter of such descriptions, and thousands of requests made from it (npm, PyPI)
+	@tools/setup api
+	@$(MAKE) all
+	@tests/api.sh $(BUILD)
 
 CLIENTS = all
 deps-clients: ## install the tool chains of the clients (CLIENTS='go rust'; all by default)

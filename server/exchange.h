@@ -130,7 +130,7 @@ struct digest {
 enum step digest_step(struct digest *digest, struct request *request); /* begins with zeros */
 void digest_release(struct digest *digest);
 
-/* Handlers: loss.c, validate.c, info.c (terms, version, health), vectors.c, metrics.c */
+/* Handlers: loss.c, validate.c, info.c (terms, version, health), vectors.c, assets.c, metrics.c */
 bool validate_begin(struct exchange *exchange);
 bool validate_receive(struct exchange *exchange, const char *bytes, size_t length);
 enum step validate_finish(struct exchange *exchange);
@@ -142,6 +142,7 @@ void loss_release(struct exchange *exchange);
 enum step terms_finish(struct exchange *exchange);
 enum step vectors_finish(struct exchange *exchange);
 enum step vector_finish(struct exchange *exchange);
+enum step asset_finish(struct exchange *exchange);
 enum step version_finish(struct exchange *exchange);
 enum step live_finish(struct exchange *exchange);
 enum step ready_finish(struct exchange *exchange);
@@ -175,7 +176,13 @@ struct formula {
 };
 extern const struct formula formulas[RNNLOSS_TERMS];
 
-/* ---- vectors.c, vectors_data.S: the conformance vectors of tests/vectors, built in ----------------------- */
+/* ---- assets.c, embedded.S: files that are built in --------------------------------------------------------- */
+
+/* Answers with bytes that stay the same as long as the daemon runs, and a tag by which a client can keep them. NULL: no
+ * memory. */
+enum step asset_answer(struct exchange *exchange, const char *type, const char *bytes, size_t length);
+
+/* ---- vectors.c, embedded.S: the conformance vectors of tests/vectors, built in ----------------------- */
 
 extern const char vectors_suite[], vectors_list[]; /* vectors.jsonl, list.json */
 extern const uint64_t vectors_suite_length, vectors_list_length;

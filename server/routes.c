@@ -19,6 +19,7 @@ const struct route routes[] = {
     {.path = "/terms", .finish = terms_finish},
     {.path = "/vectors", .finish = vectors_finish},
     {.path = "/vectors/{name}", .finish = vector_finish},
+    {.path = "/openapi.json", .finish = asset_finish},
     {.path = "/version", .finish = version_finish},
     {.path = "/healthz", .access = ACCESS_OPEN, .finish = live_finish},
     {.path = "/livez", .access = ACCESS_OPEN, .finish = live_finish},

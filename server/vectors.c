@@ -1,4 +1,4 @@
-/* vectors.c - GET /vectors and /vectors/{name}: the conformance vectors, which are built in (vectors_data.S)
+/* vectors.c - GET /vectors and /vectors/{name}: the conformance vectors, which are built in (embedded.S)
  *
  * The suite is a vector a line, as tests/vectors/make.py writes it: a JSON object whose first member is its id.
  */
@@ -107,35 +107,10 @@ static const char *find(const char *name, size_t *length) {
   return NULL;
 }
 
-/* ---- Answers ------------------------------------------------------------------------------------------- */
-
-/* Has the client named this tag, in If-None-Match? Tags are quoted, so that none is a part of another. */
-static bool is_known(const struct exchange *exchange, const char *tag) {
-  const char *known = exchange->head.if_none_match;
-  return known && (strcmp(known, "*") == 0 || strstr(known, tag));
-}
-
-/* With a tag, so that a client can keep what it has for as long as the daemon has the same. NULL: no memory. */
-static enum step answer(struct exchange *exchange, const char *type, const char *bytes, size_t length) {
-  char hash[SHA256_HEX], *tag = arena_allocate(&exchange->arena, SHA256_HEX);
-  if (!bytes || !tag || !sha256_hex(bytes, length, hash)) {
-    problem_out_of_memory(&exchange->problem);
-    return STEP_FAILED;
-  }
-  snprintf(tag, SHA256_HEX, "\"%.32s\"", hash);
-  if (is_known(exchange, tag)) {
-    exchange_answer(exchange, 304, NULL, "", 0);
-  } else {
-    exchange_answer(exchange, 200, type, bytes, length);
-  }
-  answer_header(&exchange->answer, "ETag", tag);
-  answer_header(&exchange->answer, "Cache-Control", "no-cache");
-  answer_header(&exchange->answer, "Vary", "Accept");
-  return STEP_DONE;
-}
+/* ---- The list ----------------------------------------------------------------------------------------- */
 
 enum step vectors_finish(struct exchange *exchange) {
-  return answer(exchange, "application/json", vectors_list, (size_t)vectors_list_length);
+  return asset_answer(exchange, "application/json", vectors_list, (size_t)vectors_list_length);
 }
 
 /* ---- One vector: itself, or the request that it describes ------------------------------------------------ */
@@ -187,7 +162,7 @@ static enum step answer_form(struct exchange *exchange, const char *line, size_t
   const char *bytes = vector.text[field].bytes;
   length = vector.text[field].length;
   if (field == VECTOR_SAFETENSORS) bytes = vector_safetensors(&vector, &exchange->arena, &length);
-  return answer(exchange, form->media_types[0], bytes, length);
+  return asset_answer(exchange, form->media_types[0], bytes, length);
 }
 
 enum step vector_finish(struct exchange *exchange) {
@@ -203,6 +178,6 @@ enum step vector_finish(struct exchange *exchange) {
     return STEP_FAILED;
   }
   if (!choose(exchange, &choice)) return STEP_FAILED;
-  if (!choice.form) return answer(exchange, "application/json", line, length);
+  if (!choice.form) return asset_answer(exchange, "application/json", line, length);
   return answer_form(exchange, line, length, choice.form);
 }

@@ -1,4 +1,4 @@
-/* vectors_data.S - the conformance vectors, part of the program: no file is needed when it runs
+/* embedded.S - files that are part of the program: none is needed when it runs
  *
  * Paths are those from the root of the repository, where make runs the assembler. */
     .section .rodata
@@ -15,5 +15,6 @@
 
     embed vectors_suite, tests/vectors/vectors.jsonl
     embed vectors_list, tests/vectors/list.json
+    embed asset_openapi, server/openapi.json
 
     .section .note.GNU-stack, "", %progbits
