@@ -225,6 +225,28 @@ RNNLOSS_API void rnnloss_rates_settle(rnnloss_rates *rates, size_t first, size_t
 /* Adds *other, of the same neurons and width, to *rates. Both must hold whole rows. */
 RNNLOSS_API rnnloss_status rnnloss_rates_merge(rnnloss_rates *rates, rnnloss_rates *other);
 
+/* ---- Statistics that travel ---------------------------------------------------------------- */
+
+/* A sum made of parts by others: settle each part, add the limbs, counts and non-finite counts element by element, as
+ * 64-bit integers, by whatever adds integers (MPI, all_reduce, Spark), for at most RNNLOSS_MERGE_MAX parts, and import
+ * the result. It is then the same sum, to the bit, as if one process had added all elements. */
+#define RNNLOSS_MERGE_MAX ((uint64_t)1 << 30)
+
+/* Makes *sum the sum of count elements whose limbs [RNNLOSS_SQUARE_LIMBS] were added up so.
+ * RNNLOSS_E_LIMIT: no sum of so many elements has these limbs; *sum is as it was. */
+RNNLOSS_API rnnloss_status rnnloss_square_import(rnnloss_square *sum, const int64_t *limb, uint64_t count,
+                                                 const rnnloss_nonfinite *nonfinite);
+
+/* Makes *rates, just begun, sums of so many rows, of which the neurons' own then follow by
+ * rnnloss_rates_import_sums; until then they are 0. RNNLOSS_E_LIMIT: too many, or more of them not finite than there
+ * are. */
+RNNLOSS_API rnnloss_status rnnloss_rates_import(rnnloss_rates *rates, uint64_t rows,
+                                                const rnnloss_nonfinite *nonfinite);
+
+/* The sums of neurons [first, first + n), limb [n][rates->limbs]; in slices of any size, each neuron once.
+ * RNNLOSS_E_LIMIT: no sum of so many rows has the limbs of one of them, and that neuron's sum is 0. */
+RNNLOSS_API rnnloss_status rnnloss_rates_import_sums(rnnloss_rates *rates, size_t first, size_t n, const int64_t *limb);
+
 /* ---- Terms: statistics x lambda -> values -------------------------------------------------- */
 
 /* What to evaluate. A term is active iff its lambda is not 0 (-0 is 0). */
