@@ -9,7 +9,7 @@
 
 #include "validate.h"
 
-static bool is_coarse(const struct verdict *verdict) {
+bool is_coarse(const struct verdict *verdict) {
   const rnnloss_dtype dtype = verdict->judge.tolerance.dtype;
   return dtype == RNNLOSS_F16 || dtype == RNNLOSS_BF16;
 }
@@ -45,6 +45,26 @@ static void try(struct verdict *verdict, const struct candidate *candidate) {
   diagnosis_list(verdict, candidate, rnn_judge_error(tolerance, verdict->x, candidate->value));
 }
 
+/* "lambda-omitted+sample-sd" */
+static const char *joined(struct arena *arena, const char *a, const char *between, const char *b) {
+  struct text text = {.arena = arena};
+  text_string(&text, a);
+  text_string(&text, between);
+  text_string(&text, b);
+  text_bytes(&text, "", 1);
+  return text.failed ? a : text.bytes;
+}
+
+void candidate_add(struct candidate *candidate, struct arena *arena, const char *id, const char *title,
+                   const char *relation, const char *fix) {
+  const bool more = candidate->title != NULL;
+  const size_t length = strlen(candidate->id);
+  snprintf(candidate->id + length, sizeof candidate->id - length, "%s%s", more ? "+" : "", id);
+  candidate->title = more ? joined(arena, candidate->title, "; and: ", title) : title;
+  candidate->relation = more ? joined(arena, candidate->relation, "; and: ", relation) : relation;
+  candidate->fix = more ? joined(arena, candidate->fix, "; and: ", fix) : fix;
+}
+
 static struct candidate of_deviation(const struct rnn_deviation *deviation, double value) {
   struct candidate candidate = {
       .title = deviation->title, .relation = deviation->relation, .fix = deviation->fix, .value = value};
@@ -74,55 +94,35 @@ static void try_f32_input(const struct validation *validation, struct verdict *v
 
 /* ---- one term ---- */
 
-/* The published packages that compute a term by this recipe. */
-static unsigned profiles_with(rnnloss_term term, const struct rnn_recipe *recipe) {
-  unsigned profiles = 0;
-  for (size_t i = 0; i < rnn_profile_count; i++) {
-    struct rnn_recipe own;
-    if (rnn_profile_recipe(&rnn_profiles[i], term, &own) && memcmp(&own, recipe, sizeof own) == 0) profiles |= 1u << i;
-  }
-  return profiles;
+static enum rnn_scope scope_of(const struct verdict *verdict) {
+  return verdict->unweighted ? RNN_UNWEIGHTED : RNN_LOSSES;
 }
 
 static void try_singles(const struct validation *validation, struct verdict *verdict) {
   const rnnloss_term term = (rnnloss_term)verdict->term;
   for (size_t i = 0; i < rnn_deviation_count; i++) {
     struct rnn_recipe recipe = {{0}};
-    if (!rnn_recipe_add(&recipe, &rnn_deviations[i], term, verdict->unweighted)) continue;
+    if (!rnn_recipe_add(&recipe, &rnn_deviations[i], term, scope_of(verdict))) continue;
     const double value = rnn_recipe_value(validation->moments, term, &recipe, verdict->unweighted);
     struct candidate candidate = of_deviation(&rnn_deviations[i], value);
-    candidate.profiles = profiles_with(term, &recipe);
+    candidate.profiles = rnn_profiles_with(term, &recipe);
     try(verdict, &candidate);
   }
-}
-
-/* "lambda-omitted+sample-sd" */
-static const char *joined(struct arena *arena, const char *a, const char *between, const char *b) {
-  struct text text = {.arena = arena};
-  text_string(&text, a);
-  text_string(&text, between);
-  text_string(&text, b);
-  text_bytes(&text, "", 1);
-  return text.failed ? a : text.bytes;
 }
 
 static void try_pair(const struct validation *validation, struct verdict *verdict, const struct rnn_deviation *a,
                      const struct rnn_deviation *b) {
   const rnnloss_term term = (rnnloss_term)verdict->term;
   struct rnn_recipe recipe = {{0}};
-  if (a->alone || b->alone || !rnn_recipe_add(&recipe, a, term, verdict->unweighted) ||
-      !rnn_recipe_add(&recipe, b, term, verdict->unweighted)) {
+  if (a->alone || b->alone || !rnn_recipe_add(&recipe, a, term, scope_of(verdict)) ||
+      !rnn_recipe_add(&recipe, b, term, scope_of(verdict))) {
     return;
   }
   struct candidate candidate =
       of_deviation(a, rnn_recipe_value(validation->moments, term, &recipe, verdict->unweighted));
   if (!rnn_judge_fits(&verdict->judge.tolerance, verdict->x, candidate.value)) return;
-  struct arena *arena = validation->request->arena;
-  snprintf(candidate.id, sizeof candidate.id, "%s+%s", a->id, b->id);
-  candidate.profiles = profiles_with(term, &recipe);
-  candidate.title = joined(arena, a->title, "; and: ", b->title);
-  candidate.relation = joined(arena, a->relation, "; and: ", b->relation);
-  candidate.fix = joined(arena, a->fix, "; and: ", b->fix);
+  candidate_add(&candidate, validation->request->arena, b->id, b->title, b->relation, b->fix);
+  candidate.profiles = rnn_profiles_with(term, &recipe);
   try(verdict, &candidate);
 }
 
@@ -157,7 +157,7 @@ static void try_everywhere(const struct validation *validation, struct verdict *
     if (deviation->terms != (1u << RNNLOSS_TERMS) - 1) continue;
     bool fits = true;
     for (int k = 0; k < RNNLOSS_TERMS; k++)
-      fits = fits && rnn_recipe_add(&recipes[k], deviation, (rnnloss_term)k, false);
+      fits = fits && rnn_recipe_add(&recipes[k], deviation, (rnnloss_term)k, RNN_LOSSES);
     if (!fits) continue;
     const struct candidate candidate = of_deviation(deviation, total_of(validation, recipes, active_terms(validation)));
     try(verdict, &candidate);
@@ -174,7 +174,7 @@ static void try_in_term(const struct validation *validation, struct verdict *ver
     const bool everywhere = deviation->terms == (1u << RNNLOSS_TERMS) - 1,
                absent = deviation->terms == own && !(active & own);
     if ((only && everywhere) || (!(active & own) && !(absent && deviation->alone))) continue;
-    if (!rnn_recipe_add(&recipes[term], deviation, term, false)) continue;
+    if (!rnn_recipe_add(&recipes[term], deviation, term, RNN_LOSSES)) continue;
     struct candidate candidate = of_deviation(deviation, total_of(validation, recipes, active | own));
     if (!absent) snprintf(candidate.id, sizeof candidate.id, "%s:%s", rnnloss_term_describe(term)->name, deviation->id);
     try(verdict, &candidate);
@@ -191,7 +191,7 @@ static void try_profile(const struct validation *validation, struct verdict *ver
     differs = (rnn_profile_recipe(profile, (rnnloss_term)k, &recipes[k]) && (active >> k & 1)) || differs;
   if (!differs) return;
   for (unsigned with_mse = 0; with_mse < 2; with_mse++) {
-    if (with_mse && !rnn_recipe_add(&recipes[RNNLOSS_MSE], &rnn_deviations[0], RNNLOSS_MSE, false)) return;
+    if (with_mse && !rnn_recipe_add(&recipes[RNNLOSS_MSE], &rnn_deviations[0], RNNLOSS_MSE, RNN_LOSSES)) return;
     struct candidate candidate = {.title = profile->title, .relation = profile->relation, .fix = profile->fix};
     candidate.value = total_of(validation, recipes, active | with_mse << RNNLOSS_MSE);
     snprintf(candidate.id, sizeof candidate.id, "%s%s", profile->id, with_mse ? "+mse-weight-one" : "");
