@@ -50,6 +50,8 @@ enum rnn_guessed { RNN_GUESSED, RNN_GUESSED_NOTHING, RNN_GUESSED_ALL };
 /* One more place of the list; most of them have no guess. found: one was right, so that no less likely kind is tried.
  */
 enum rnn_guessed rnn_guess_next(struct rnn_guesser *guesser, bool found, struct rnn_guess *guess);
+/* The factor that fits best to these elements of the tensor as it is read. */
+double rnn_guess_scale_of(const struct rnn_guesser *guesser, const struct rnn_probe *probe);
 /* May the claim, of which these are some elements, be that gradient, and is that not the right one? */
 bool rnn_guess_fits(const struct rnn_guesser *guesser, const struct rnn_guess *guess, const struct rnn_probe *probe,
                     const struct rnn_tolerance *tolerance, double largest);

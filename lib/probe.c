@@ -32,6 +32,19 @@ static double probe_value(const struct rnn_guesser *guesser, const struct rnn_sl
   return rnn_slope_value(moments, slope, rates ? &row : NULL, index, own);
 }
 
+double rnn_guess_scale_of(const struct rnn_guesser *guesser, const struct rnn_probe *probe) {
+  static const struct rnn_recipe right[RNNLOSS_TERMS];
+  struct rnn_slope slope;
+  struct rnn_dd both = rnn_dd_of(0), squares = rnn_dd_of(0);
+  if (!rnn_recipes_slope(guesser->moments, guesser->tensor, guesser->terms, right, &slope)) return (double)NAN;
+  for (size_t i = 0; i < probe->count; i++) {
+    const double y = probe_value(guesser, &slope, probe->element[i].index, probe->element[i].own);
+    both = rnn_dd_add(both, rnn_dd_product(probe->element[i].claimed, y));
+    squares = rnn_dd_add(squares, rnn_dd_product(y, y));
+  }
+  return rnn_dd_value(rnn_dd_over(both, squares));
+}
+
 /* The claim differs from the right gradient in one of these elements at least: a guess that is right in all of them
  * doesn't tell what the claim is instead. */
 bool rnn_guess_fits(const struct rnn_guesser *guesser, const struct rnn_guess *guess, const struct rnn_probe *probe,

@@ -77,6 +77,7 @@ static void try_f32_input(const struct validation *validation, struct verdict *v
   struct rnn_judge judge;
   const struct rnn_tolerance narrow = rnn_tolerance_default(RNNLOSS_F32);
   if (validation->stated || verdict->judge.tolerance.dtype != RNNLOSS_F64 || verdict->dtype != RNNLOSS_F64) return;
+  if (verdict->misshapen) return;
   if (verdict->claim) {
     rnn_judge_scalar(&judge, &narrow, verdict->x, verdict->canonical);
     if (rnn_judge_verdict(&judge) == RNN_FAIL) return;

@@ -102,6 +102,8 @@ static void probe(struct validation *validation, const struct verdict *verdict) 
   for (int i = 0; i < SLICE_PROBES && diagnosis->probed < diagnosis->probe.count; i++)
     probe_one(validation, verdict, diagnosis->probed++);
   if (diagnosis->probed < diagnosis->probe.count) return;
+  if (diagnosis->guesser.transposed && !verdict->misshapen)
+    diagnosis->guesser.scale = rnn_guess_scale_of(&diagnosis->guesser, &diagnosis->probe);
   validation->position = 0;
   diagnosis->phase = DIAGNOSE_SEARCH;
 }
