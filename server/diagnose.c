@@ -75,14 +75,16 @@ static struct candidate of_deviation(const struct rnn_deviation *deviation, doub
 /* A failure that F32 explains, of numbers that came as F64 only because JSON's nested arrays are. */
 static void try_f32_input(const struct validation *validation, struct verdict *verdict) {
   struct rnn_judge judge;
+  double error = 0;
   const struct rnn_tolerance narrow = rnn_tolerance_default(RNNLOSS_F32);
   if (validation->stated || verdict->judge.tolerance.dtype != RNNLOSS_F64 || verdict->dtype != RNNLOSS_F64) return;
   if (verdict->misshapen) return;
   if (verdict->claim) {
     rnn_judge_scalar(&judge, &narrow, verdict->x, verdict->canonical);
     if (rnn_judge_verdict(&judge) == RNN_FAIL) return;
-  } else if (!(verdict->judge.absolute.value <= 8 * narrow.rtol * verdict->judge.largest_y)) {
-    return;
+  } else {
+    if (!(verdict->judge.absolute.value <= 8 * narrow.rtol * verdict->judge.largest_y)) return;
+    error = rnn_judge_distance(&verdict->judge); /* what fits a whole gradient better does so by no chance */
   }
   const struct candidate candidate = {
       .id = "f32-input",
@@ -90,7 +92,7 @@ static void try_f32_input(const struct validation *validation, struct verdict *v
       .relation = "numbers in nested arrays count as F64",
       .fix = "state \"tolerance\": {\"dtype\": \"F32\"}, or send F32 tensors as objects with \"dtype\": \"F32\"",
       .value = verdict->claim ? verdict->canonical : 1};
-  diagnosis_list(verdict, &candidate, 0);
+  diagnosis_list(verdict, &candidate, error);
 }
 
 /* ---- one term ---- */
