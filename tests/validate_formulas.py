@@ -167,6 +167,27 @@ RELEASES = {
 }
 
 
+# Two at once.
+PAIRS = {
+    "sample-sd+absolute-rate": (RATES, lambda p, k: over_mu(k, p, spread(p.means(abs), 1), mean(p.means(abs)))),
+    "sample-sd+absolute-rate-first-axis": (("fr_cv",), lambda p, k: cv(axis_means(p), 1)),
+    "sample-sd+sd-of-squared-means": (("fr_sd",), lambda p, k: spread([m * m for m in p.means()], 1)),
+    "sample-sd+variance": (RATES, lambda p, k: over_mu(k, p, spread(p.means(), 1) ** 2, mean(p.means()))),
+    "sample-sd+pooled-sd": (RATES, lambda p, k: over_mu(k, p, spread(p.values("fr"), 1), mean(p.means()))),
+    "sample-sd+temporal-sd": (("fr_cv",), lambda p, k: mean(spread(p.values("fr")[n::p.n_hid], 1) for n in range(p.n_hid)) / mean(p.means())),
+    "sample-sd+inverse": (("fr_cv",), lambda p, k: mean(p.means()) / spread(p.means(), 1)),
+    "sample-sd+squared": (("fr_cv",), lambda p, k: cv(p.means(), 1) ** 2),
+    "absolute-rate+variance": (RATES, lambda p, k: over_mu(k, p, spread(p.means(abs)) ** 2, mean(p.means(abs)))),
+    "absolute-rate+pooled-sd": (RATES, lambda p, k: over_mu(k, p, spread(map(abs, p.values("fr"))), mean(p.means(abs)))),
+    "absolute-rate+temporal-sd": (("fr_cv",), lambda p, k: mean(spread(map(abs, p.values("fr")[n::p.n_hid])) for n in range(p.n_hid)) / mean(p.means(abs))),
+    "absolute-rate+mu-times-lambda-fr": (RATES, lambda p, k: over_mu(
+        k, p, tape.sqrt(mean((m - p.lambdas["fr"] * mean(p.means(abs))) ** 2 for m in p.means(abs))), p.lambdas["fr"] * mean(p.means(abs)))),
+    "variance+pooled-sd": (RATES, lambda p, k: over_mu(k, p, spread(p.values("fr")) ** 2, mean(p.means()))),
+    "pooled-sd+inverse": (("fr_cv",), lambda p, k: mean(p.means()) / spread(p.values("fr"))),
+    "sum+absolute": (SQUARES, lambda p, k: tape.fsum(map(abs, p.squares(k)))),
+    "sum-over-time+root": (("mse", "fr"), lambda p, k: tape.sqrt(p.right(k) * p.t)),
+    "half+frobenius": (WEIGHTS, lambda p, k: tape.sqrt(tape.fsum(x * x for x in p.squares(k))) / 2),
+}
 # Of gradients alone: what reaches the rates.
 DETACHED = {
     "through-mean": (("fr_cv",), lambda p, k: spread(p.means()) / tape.detach(mean(p.means()))),

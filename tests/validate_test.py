@@ -22,7 +22,7 @@ import unittest
 import oracle_test
 import tape
 import wire
-from validate_formulas import (DETACHED, DEVIATIONS, RELEASES, TENSORS, TERMS, Problem, cv, gradient, mean, narrow, safetensors, sequential,
+from validate_formulas import (DETACHED, DEVIATIONS, PAIRS, RELEASES, TENSORS, TERMS, Problem, cv, gradient, mean, narrow, safetensors, sequential,
                                spread)
 
 ARGUMENTS = None
@@ -56,6 +56,8 @@ class Base(unittest.TestCase):
     def claim(self, problem, tensor, values, term=None, **more):
         """The verdict on a claimed gradient; by default in the dtype of the problem, as a worker would send it."""
         shape, dtype = more.pop("shape", problem.tensors[tensor][0]), more.pop("dtype", problem.dtype)
+        if dtype == "F16" and any(isinstance(x, float) and abs(x) > 65504 for x in values):
+            dtype = "F32"
         values = [narrow(x, dtype) if isinstance(x, float) else x for x in values]
         gradients = {"gradients": {tensor: {"dtype": dtype, "shape": shape, "data": values}}}
         path = f"terms.{term}.gradients.{tensor}" if term else "gradients." + tensor
@@ -161,6 +163,20 @@ class Measure(Base):
                     expected = weight + ("+" if name else "") + name
                     rows[expected].append(self.found(verdict, expected, term))
         self.rate("values with lambda left out, twice, or included", rows, 100)
+
+    def test_pairs(self):
+        """Two at once, in a value and in its gradient."""
+        values, gradients = collections.defaultdict(list), collections.defaultdict(list)
+        for name, (terms, value) in PAIRS.items():
+            for i in range(ARGUMENTS.problems):
+                problem, term = self.problem(), terms[i % len(terms)]
+                tensor = self.rng.choice(TENSORS[term])
+                verdict = self.post(problem.request({"terms": {term: problem.lambdas[term] * value(problem, term)}}))
+                values[name].append(self.found(verdict["claims"][f"terms.{term}.loss"], name, term))
+                wrong = gradient(problem, tensor, lambda p: p.lambdas[term] * value(p, term))
+                gradients[name].append(self.found(self.claim(problem, tensor, wrong, term), name, term, tensor))
+        self.rate("values, two at once", values, 100)
+        self.rate("gradients, two at once", gradients)
 
     def test_other_values(self):
         """Whole releases; mse as if it had a weight; sums in sequence in F32."""
@@ -509,6 +525,15 @@ class Gradients(Base):
         for factor, ids in ((1.2345, []), (0.5, ["half"]), (2, ["double"])):
             verdict = self.claim(problem, "w_in", [2 * problem.lambdas["in"] * 0.7 * factor])
             self.assertEqual(self.ids(verdict)[:1], ids)
+
+    def test_inaccurate(self):
+        """As inaccurate as the tolerance allows, and more so."""
+        for dtype, rtol in (("F64", 1e-7), ("F32", 1.3e-6), ("F16", 1e-3), ("BF16", 1.6e-2)):
+            problem = Problem(self.rng, dtype)
+            for part, ids in ((0.9, ["half"]), (30, [])):
+                half = [x / 2 * (1 + part * rtol * self.rng.choice((-1, 1))) for x in self.right(problem, "fr")]
+                verdict = self.claim(problem, "fr", half, dtype="F64")
+                self.assertEqual(self.ids(verdict)[:1], ids, (dtype, part))
 
     def test_large(self):
         """Many elements, of which only a few are wrong in another way, wherever they are."""
