@@ -79,8 +79,7 @@ static size_t places(const struct rnn_guesser *guesser) {
 /* In each of the terms that has it; false: in none, or it can't go with what is there. */
 static bool add(const struct rnn_deviation *deviation, unsigned terms, struct rnn_guess *guess) {
   bool any = false;
-  if (deviation->alone && guess->deviation[0]) return false;
-  if (guess->deviation[0] && guess->deviation[0]->alone) return false;
+  if (guess->deviation[0] && (deviation->alone || guess->deviation[0]->alone)) return false;
   for (int k = 0; k < RNNLOSS_TERMS; k++) {
     if (!(terms >> k & 1) || !(deviation->terms >> k & 1)) continue;
     if (!rnn_recipe_add(&guess->recipe[k], deviation, (rnnloss_term)k, RNN_GRADIENTS)) return false;

@@ -45,23 +45,30 @@ double rnn_guess_scale_of(const struct rnn_guesser *guesser, const struct rnn_pr
   return rnn_dd_value(rnn_dd_over(both, squares));
 }
 
-/* The claim differs from the right gradient in one of these elements at least: a guess that is right in all of them
- * doesn't tell what the claim is instead. */
-bool rnn_guess_fits(const struct rnn_guesser *guesser, const struct rnn_guess *guess, const struct rnn_probe *probe,
-                    const struct rnn_tolerance *tolerance, double largest) {
+/* Does the guess differ from the right gradient of the tensor as it is read, or (plain) as it is? */
+static bool differs(const struct rnn_guesser *guesser, const struct rnn_guess *guess, const struct rnn_probe *probe,
+                    const struct rnn_tolerance *tolerance, double largest, bool plain) {
   static const struct rnn_recipe right[RNNLOSS_TERMS];
   struct rnn_slope slope;
-  for (size_t i = 0; i < probe->count; i++) {
-    const double z = probe_value(guesser, &guess->slope, probe->element[i].index, probe->element[i].own);
-    if (!rnn_judge_could_pass(tolerance, largest, probe->element[i].claimed, z)) return false;
-  }
-  if (guesser->misshapen) return true;
   if (!rnn_recipes_slope(guesser->moments, guesser->tensor, guesser->terms, right, &slope)) return true;
   for (size_t i = 0; i < probe->count; i++) {
     const uint64_t index = probe->element[i].index;
     const double z = probe_value(guesser, &guess->slope, index, probe->element[i].own);
-    const double y = probe_value(guesser, &slope, index, probe->element[i].plain);
+    const double y = probe_value(guesser, &slope, index, plain ? probe->element[i].plain : probe->element[i].own);
     if (!rnn_judge_could_pass(tolerance, largest, z, y)) return true;
   }
   return false;
+}
+
+/* The claim differs from the right gradient in one of these elements at least: a guess that is right in all of them
+ * doesn't tell what the claim is instead. */
+bool rnn_guess_fits(const struct rnn_guesser *guesser, const struct rnn_guess *guess, const struct rnn_probe *probe,
+                    const struct rnn_tolerance *tolerance, double largest) {
+  for (size_t i = 0; i < probe->count; i++) {
+    const double z = probe_value(guesser, &guess->slope, probe->element[i].index, probe->element[i].own);
+    if (!rnn_judge_could_pass(tolerance, largest, probe->element[i].claimed, z)) return false;
+  }
+  const bool other = guess->deviation[0] || guess->profile || guess->scaled;
+  return (guesser->misshapen || differs(guesser, guess, probe, tolerance, largest, true)) &&
+         (!(guesser->transposed && other) || differs(guesser, guess, probe, tolerance, largest, false));
 }

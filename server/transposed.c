@@ -6,8 +6,7 @@
 #define SLICE_ROWS ((uint64_t)8192)
 
 bool is_transposed_shape(const struct tensor *tensor, const struct tensor *own) {
-  return own->rank == 2 && tensor->rank == 2 && tensor->shape[0] == own->shape[1] &&
-         tensor->shape[1] == own->shape[0] && own->shape[0] != own->shape[1];
+  return own->rank == 2 && tensor->rank == 2 && tensor->shape[0] == own->shape[1] && tensor->shape[1] == own->shape[0];
 }
 
 void cursor_skip(struct cursor *cursor, uint64_t bytes) {

@@ -136,7 +136,7 @@ enum step columns_make(struct columns *columns, struct request *request, const s
 /* Elements [first, first + n) of the transpose. */
 void columns_read(const struct columns *columns, uint64_t first, size_t n, unsigned char *out);
 void cursor_skip(struct cursor *cursor, uint64_t bytes); /* across blocks */
-/* Whether its shape is that of the transpose of this (matrix) and not its own. */
+/* Is its shape that of this one's transpose? */
 bool is_transposed_shape(const struct tensor *tensor, const struct tensor *own);
 
 /* ---- moments.c, diagnose.c: which other definitions they fit ---- */

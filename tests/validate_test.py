@@ -431,6 +431,15 @@ class Gradients(Base):
             verdict = self.claim(p, "fr", [value(i, i % neurons) for i in range(count)], term)
             self.assertEqual(self.ids(verdict)[:1], [name], (term, verdict))
 
+    def test_in_one_term(self):
+        """A definition that several terms have, in one of them; that only one has; and with a weight in all of them."""
+        p = Problem(self.rng)
+        by = p.lambdas
+        for ids, loss in ((["fr_sd:variance"], lambda p: p.total({"fr_sd": by["fr_sd"] * spread(p.means()) ** 2})),
+                          (["mean-rate-squared"], lambda p: p.total({"fr": by["fr"] * mean(m * m for m in p.means())})),
+                          (["unweighted+fr_sd:variance"], lambda p: p.right("fr") + p.right("fr_cv") + spread(p.means()) ** 2)):
+            self.assertEqual(self.ids(self.claim(p, "fr", gradient(p, "fr", loss))), ids)
+
     def test_transposed(self):
         for dtype in ("F32", "F64"):
             problem = Problem(self.rng, dtype)
@@ -463,6 +472,9 @@ class Gradients(Base):
             verdict = self.claim(problem, tensor, transposed[:at] + [transposed[at] + 1] + transposed[at + 1:], term, shape=[columns, rows])
             self.assertEqual(verdict["first_mismatch"]["index"], [columns - 1, rows - 2])
             self.assertEqual(verdict["first_mismatch"]["canonical"], narrow(transposed[at], dtype))
+        problem.tensors["w_in"] = (shape := problem.tensors["w_in"][0]), [0.5] * math.prod(shape)
+        same = self.right(problem, "w_in")  # the same number everywhere
+        self.assertEqual(self.ids(self.claim(problem, "w_in", same, shape=shape[::-1])), ["transposed"])
         report = self.post(problem.request({"gradients": {tensor: {"dtype": "F64", "shape": [rows * columns, 1], "data": transposed}}}),
                            status=422, kind="invalid-claim")
         self.assertIn("its shape is", report["detail"])
@@ -534,6 +546,12 @@ class Gradients(Base):
                 half = [x / 2 * (1 + part * rtol * self.rng.choice((-1, 1))) for x in self.right(problem, "fr")]
                 verdict = self.claim(problem, "fr", half, dtype="F64")
                 self.assertEqual(self.ids(verdict)[:1], ids, (dtype, part))
+        for dtype, error in (("F64", 1.8e-7), ("F32", 9e-6)):  # in the largest element, by the absolute tolerance
+            problem = Problem(self.rng, dtype)
+            half = [x / 2 for x in self.right(problem, "fr")]
+            most = max(range(len(half)), key=lambda i: abs(half[i]))
+            half[most] *= 1 + error
+            self.assertEqual(self.ids(self.claim(problem, "fr", half, dtype="F64"))[:1], ["half"])
 
     def test_large(self):
         """Many elements, of which only a few are wrong in another way, wherever they are."""
@@ -593,6 +611,19 @@ class Reports(Base):
             diagnosis = report["claims"]["terms.fr_sd.loss"]["diagnosis"]
             self.assertEqual([entry["id"] for entry in diagnosis][:len(ids)], ids)
             self.assertTrue(all(entry["weak"] and "+" not in entry["id"] for entry in diagnosis))
+
+    def test_coarse_gradients(self):
+        problem = Problem(self.rng)
+        coarse = {"tolerance": {"dtype": "BF16"}}
+        wrong = gradient(problem, "fr", lambda p: p.lambdas["fr_cv"] * DEVIATIONS["pooled-sd"][1](p, "fr_cv"))
+        verdict = self.claim(problem, "fr", wrong, "fr_cv", **coarse)
+        self.assertEqual((self.ids(verdict), verdict["diagnosis"][0]["weak"]), (["pooled-sd"], True))
+        wrong = gradient(problem, "fr", lambda p: DEVIATIONS["pooled-sd"][1](p, "fr_cv"))
+        self.assertEqual(self.ids(self.claim(problem, "fr", wrong, "fr_cv", **coarse)), [])
+        n, right = problem.n_hid, gradient(problem, "w_hid", Problem.total)
+        transposed = [right[j * n + i] for i in range(n) for j in range(n)]
+        self.assertEqual(self.ids(self.claim(problem, "w_hid", transposed, **coarse)), ["transposed"])
+        self.assertEqual(self.ids(self.claim(problem, "w_hid", [x / 2 for x in transposed], **coarse)), [])
 
     def test_order(self):
         """Members in any order, claims before their dtype: the same answer."""
