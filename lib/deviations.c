@@ -21,7 +21,7 @@
 const struct rnn_deviation rnn_deviations[] = {
     {"mse-weight-one",
      MSE,
-     RNN_LOSSES,
+     RNN_LOSSES | RNN_GRADIENTS,
      {{RNN_WEIGHT, RNN_WEIGHT_ONE_IF_ABSENT}},
      true,
      "lambda_mse = 1 although none was sent",
@@ -35,9 +35,17 @@ const struct rnn_deviation rnn_deviations[] = {
      "The weight lambda is left out",
      "claim = value / lambda",
      "multiply the term by its lambda; the loss of a term includes it"},
+    {"unweighted",
+     ALL,
+     RNN_GRADIENTS,
+     {{RNN_WEIGHT, RNN_WEIGHT_ONE}},
+     false,
+     "The weights lambda are left out",
+     "each term's gradient / its lambda",
+     "multiply each term's gradient by its lambda, or call backward() on the weighted sum"},
     {"lambda-twice",
      ALL,
-     RNN_LOSSES,
+     RNN_LOSSES | RNN_GRADIENTS,
      {{RNN_WEIGHT, RNN_WEIGHT_SQUARED}},
      false,
      "The weight lambda is applied twice",
@@ -51,6 +59,14 @@ const struct rnn_deviation rnn_deviations[] = {
      "The unweighted value has lambda in it",
      "claim = lambda * value",
      "report the term before it is multiplied"},
+    {"sign",
+     ALL,
+     RNN_GRADIENTS,
+     {{RNN_FACTOR, RNN_FACTOR_MINUS}},
+     false,
+     "The gradient's negative",
+     "claim = -gradient",
+     "drop the minus sign: this is the gradient of the loss, not the step of a descent"},
     {"half",
      ALL,
      RNN_ANY_CLAIM,
@@ -235,6 +251,22 @@ const struct rnn_deviation rnn_deviations[] = {
      "The mean rate is multiplied by lambda_fr",
      "mu = lambda_fr * mean of m_n, as the source's documentation prints it",
      "leave lambda_fr out of mu: it is a slip of that documentation"},
+    {"through-mean",
+     CV,
+     RNN_GRADIENTS,
+     {{RNN_THROUGH, RNN_THROUGH_SD_ONLY}},
+     false,
+     "fr_cv's part through mu is left out",
+     "claim lacks -lambda sigma / (mu^2 N B T)",
+     "don't detach the mean: no .detach(), torch.no_grad() or stop_gradient around mu"},
+    {"through-mean",
+     CV,
+     RNN_GRADIENTS,
+     {{RNN_THROUGH, RNN_THROUGH_MEAN_ONLY}},
+     false,
+     "fr_cv's part through sigma is left out",
+     "claim lacks lambda (m_n - mu) / (sigma mu N B T)",
+     "don't detach sigma: no .detach(), torch.no_grad() or stop_gradient around it"},
     DENOMINATOR(IN | OUT, RNN_DIVISOR_HID_SQUARED, "N_hid^2"),
     DENOMINATOR(WEIGHTS, RNN_DIVISOR_IN_SQUARED, "N_in^2"),
     DENOMINATOR(WEIGHTS, RNN_DIVISOR_OUT_SQUARED, "N_out^2"),
@@ -243,7 +275,7 @@ const struct rnn_deviation rnn_deviations[] = {
     DENOMINATOR(WEIGHTS, RNN_DIVISOR_IN_OUT, "N_in * N_out"),
     {"naive-f32",
      ALL,
-     RNN_ANY_CLAIM,
+     RNN_NUMBERS,
      {{RNN_NAIVE, RNN_NAIVE_IN_F32}},
      true,
      "Accumulated in sequence in F32",
@@ -251,7 +283,7 @@ const struct rnn_deviation rnn_deviations[] = {
      "accumulate in float64, or pairwise as torch.sum and np.sum do"},
     {"naive-f16",
      ALL,
-     RNN_ANY_CLAIM,
+     RNN_NUMBERS,
      {{RNN_NAIVE, RNN_NAIVE_IN_F16}},
      true,
      "Accumulated in sequence in F16",
@@ -299,7 +331,16 @@ bool rnn_profile_recipe(const struct rnn_profile *profile, rnnloss_term term, st
   *recipe = (struct rnn_recipe){{0}};
   for (int i = 0; i < RNN_PROFILE_DEVIATIONS && profile->deviation[term][i]; i++) {
     const struct rnn_deviation *deviation = find(profile->deviation[term][i], term);
-    any = deviation && rnn_recipe_add(recipe, deviation, term, false);
+    any = deviation && rnn_recipe_add(recipe, deviation, term, RNN_LOSSES);
   }
   return any;
+}
+
+unsigned rnn_profiles_with(rnnloss_term term, const struct rnn_recipe *recipe) {
+  unsigned profiles = 0;
+  for (size_t i = 0; i < rnn_profile_count; i++) {
+    struct rnn_recipe own;
+    if (rnn_profile_recipe(&rnn_profiles[i], term, &own) && memcmp(&own, recipe, sizeof own) == 0) profiles |= 1u << i;
+  }
+  return profiles;
 }

@@ -9,7 +9,7 @@
 
 enum rnn_field {
   RNN_WEIGHT,     /* what the value is multiplied by */
-  RNN_FACTOR,     /* 1, 1/2, 2 */
+  RNN_FACTOR,     /* 1, 1/2, 2; of a gradient: -1 */
   RNN_DIVISOR,    /* of a mean square: by what the sum is divided */
   RNN_FORM,       /* of a mean square: what is summed */
   RNN_RATE,       /* of fr_sd, fr_cv: whose spread it is */
@@ -18,6 +18,7 @@ enum rnn_field {
   RNN_POWER,      /* the standard deviation or the variance */
   RNN_RATIO,      /* of fr_cv */
   RNN_MEAN,       /* mu, or mu times lambda_fr */
+  RNN_THROUGH,    /* of a gradient of fr_cv: through what it is taken */
   RNN_NAIVE,      /* accumulated in sequence in this precision */
   RNN_FIELDS
 };
@@ -25,12 +26,19 @@ struct rnn_recipe {
   unsigned char field[RNN_FIELDS];
 };
 
-enum rnn_scope { RNN_ANY_CLAIM, RNN_LOSSES, RNN_UNWEIGHTED }; /* which of a term's two numbers it is about */
+/* What of a term it is about: its two numbers, its gradient. */
+enum rnn_scope {
+  RNN_LOSSES = 1,
+  RNN_UNWEIGHTED = 2,
+  RNN_GRADIENTS = 4,
+  RNN_NUMBERS = RNN_LOSSES | RNN_UNWEIGHTED,
+  RNN_ANY_CLAIM = RNN_NUMBERS | RNN_GRADIENTS
+};
 
 struct rnn_deviation {
   const char *id;
   unsigned terms; /* bit k: it is one of term k */
-  enum rnn_scope scope;
+  unsigned scope;
   struct {
     unsigned char field, value;
   } set[2];
@@ -42,7 +50,7 @@ extern const size_t rnn_deviation_count;
 
 /* Adds a deviation to a recipe; false: it has chosen that field already, or is not one of the term and scope. */
 bool rnn_recipe_add(struct rnn_recipe *recipe, const struct rnn_deviation *deviation, rnnloss_term term,
-                    bool unweighted);
+                    enum rnn_scope scope);
 /* The value of a term by a recipe; NaN where it has none. */
 double rnn_recipe_value(const struct rnn_moments *moments, rnnloss_term term, const struct rnn_recipe *recipe,
                         bool unweighted);
@@ -61,5 +69,7 @@ extern const struct rnn_profile rnn_profiles[];
 extern const size_t rnn_profile_count;
 /* The recipe of a term; false if the profile leaves the term as it is. */
 bool rnn_profile_recipe(const struct rnn_profile *profile, rnnloss_term term, struct rnn_recipe *recipe);
+/* Bit i: profile i computes the term by just this recipe. */
+unsigned rnn_profiles_with(rnnloss_term term, const struct rnn_recipe *recipe);
 
 #endif

@@ -1,51 +1,64 @@
-/* What a wrong gradient may be: a x + c[n] + sgn(x) d[n] of an element x (pred - target for these two), with
- *
- *   c[n] = u (m_n - mu) + v        d[n] = p (A_n - mu_A) + q,  A_n the mean of |fr|, mu_A that of A_n
- *
- * The right one has no d. Not exported. */
+/* What a wrong gradient may be: the guesses, one after the other, and a few elements of the claim on which most of them
+ * fail before any tensor is walked. Not exported. */
 #ifndef RNN_GUESSES_H
 #define RNN_GUESSES_H
 
-#include "moments.h"
+#include "judge.h"
+#include "slopes.h"
 
-struct rnn_slope {
-  double a, u, v, p, q;
+/* ---- some elements of the claim ---- */
+
+#define RNN_PROBES ((size_t)256) /* of elements spread over the tensor; two more are chosen */
+
+struct rnn_probe {
+  size_t count;
+  struct {
+    uint64_t index;
+    double claimed, own, plain; /* own: of the tensor, as it is read; plain: as it is, were that the transpose */
+  } element[RNN_PROBES + 2];
 };
+/* Which elements: in ascending order, then those two. */
+void rnn_probe_choose(struct rnn_probe *probe, uint64_t elements, const struct rnn_judge *judge);
+/* One of them, at its address; t, that of target, or NULL; plain, or NULL if it is own. */
+void rnn_probe_set(struct rnn_probe *probe, size_t at, rnnloss_dtype dtype, const void *claimed, rnnloss_dtype x_dtype,
+                   const void *x, rnnloss_dtype t_dtype, const void *t, const void *plain);
 
-enum rnn_guess_kind {
-  RNN_GUESS_SIGN,
-  RNN_GUESS_UNWEIGHTED,
-  RNN_GUESS_LAMBDA_TWICE,
-  RNN_GUESS_SAMPLE_SD,
-  RNN_GUESS_NO_MEAN,
-  RNN_GUESS_NO_SD,
-  RNN_GUESS_MEAN_RATE_SQUARED,
-  RNN_GUESS_ABSOLUTE,
-  RNN_GUESS_ABSOLUTE_RATE,
-  RNN_GUESS_NN4N_1_0_2,
-  RNN_GUESS_NN4N_1_2_0,
-  RNN_GUESS_SCALE,
-  RNN_GUESSES
+/* ---- guesses ---- */
+
+struct rnn_guesser {
+  const struct rnn_moments *moments;
+  rnnloss_tensor tensor;
+  unsigned terms;  /* whose gradient is claimed */
+  double scale;    /* the factor that fits best */
+  bool coarse;     /* the tolerance: then no two deviations together */
+  bool transposed; /* the tensor is read as its transpose .. */
+  bool misshapen;  /* .. whose shape the claim has, so that it is wrong in any case */
+  int stage;       /* all that follows begins with 0 */
+  size_t at;
+  bool found;
 };
 struct rnn_guess {
-  const char *id, *title, *relation, *fix;
+  const struct rnn_profile *profile;        /* NULL: none */
+  const struct rnn_deviation *deviation[2]; /* likewise */
+  int term;                                 /* the last deviation is in this one only; -1: in each that has it */
+  bool scaled;                              /* a constant factor */
+  unsigned profiles;                        /* bit i: profile i computes the (one) term so */
+  struct rnn_recipe recipe[RNNLOSS_TERMS];
+  struct rnn_slope slope;
 };
-extern const struct rnn_guess rnn_guesses[RNN_GUESSES];
-extern const struct rnn_guess rnn_guess_zero, rnn_guess_transposed;
+enum rnn_guessed { RNN_GUESSED, RNN_GUESSED_NOTHING, RNN_GUESSED_ALL };
+/* One more place of the list; most of them have no guess. found: one was right, so that no less likely kind is tried.
+ */
+enum rnn_guessed rnn_guess_next(struct rnn_guesser *guesser, bool found, struct rnn_guess *guess);
+/* The factor that fits best to these elements of the tensor as it is read. */
+double rnn_guess_scale_of(const struct rnn_guesser *guesser, const struct rnn_probe *probe);
+/* May the claim, of which these are some elements, be that gradient, and is that not the right one? */
+bool rnn_guess_fits(const struct rnn_guesser *guesser, const struct rnn_guess *guess, const struct rnn_probe *probe,
+                    const struct rnn_tolerance *tolerance, double largest);
 
-/* The gradient, with respect to one tensor, of these terms (of which square is the mean square of that tensor) as
- * guessed; scale is that of RNN_GUESS_SCALE. False: there is no such gradient, or it is the right one. */
-bool rnn_guess_slope(const struct rnn_moments *moments, enum rnn_guess_kind guess, rnnloss_term square, unsigned terms,
-                     double scale, struct rnn_slope *slope);
-/* c[n] and d[n] of neurons [first, first + n). */
-void rnn_slope_offsets(const struct rnn_moments *moments, const struct rnn_slope *slope, uint64_t first, size_t n,
-                       double *c, double *d);
-/* Elements [first, first + n) of a gradient, as doubles; those of x at x, or x - t if t is not NULL. c, d: of all
- * neurons, or NULL: then d is q. */
-void rnn_slope_values(const struct rnn_slope *slope, const double *c, const double *d, uint64_t neurons, uint64_t first,
-                      size_t n, rnnloss_dtype x_dtype, const void *x, rnnloss_dtype t_dtype, const void *t, double *z);
-
-/* A well-known number that a factor is, as text, or NULL: "1/2", "B T". */
-const char *rnn_scale_name(const struct rnn_moments *moments, rnnloss_term square, double scale, double tolerance);
+/* A deviation of gradients alone, or of losses too, of which the gradient is. */
+extern const struct rnn_deviation rnn_guess_zero, rnn_guess_transposed, rnn_guess_scale;
+/* A well-known number that a factor is, as text, or NULL: "claim = B T * gradient". */
+const char *rnn_scale_name(const struct rnn_moments *moments, rnnloss_tensor tensor, double scale, double tolerance);
 
 #endif

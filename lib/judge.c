@@ -133,3 +133,17 @@ double rnn_judge_error(const struct rnn_tolerance *tolerance, double x, double y
   const double least = rounding(tolerance->dtype);
   return y == 0 ? least : fmax(fabs(x - y) / fabs(y), least);
 }
+
+/* To pass, max |x - y| must be at most 8 rtol max |y|, so that max |y| is at most max |x| / (1 - 8 rtol). */
+bool rnn_judge_could_pass(const struct rnn_tolerance *tolerance, double largest_x, double x, double y) {
+  struct rnn_tolerance wide = *tolerance;
+  const double largest_y = largest_x / (1 - 8 * wide.rtol);
+  if (wide.relative_atol && largest_y < 1) wide.atol *= largest_y;
+  const double difference = distance(x, y);
+  return difference <= allowed(&wide, y) && difference <= 8 * wide.rtol * largest_y;
+}
+
+double rnn_judge_distance(const struct rnn_judge *judge) {
+  const double least = rounding(judge->tolerance.dtype);
+  return judge->largest_y > 0 ? fmax(judge->absolute.value / judge->largest_y, least) : least;
+}

@@ -46,6 +46,11 @@ double rnn_judge_scale(const struct rnn_judge *judge);  /* the s for which s y i
 void rnn_judge_scalar(struct rnn_judge *judge, const struct rnn_tolerance *tolerance, double x, double y);
 /* Does the claim x fit the value y of another definition? No absolute tolerance excuses anything here. */
 bool rnn_judge_fits(const struct rnn_tolerance *tolerance, double x, double y);
+/* Can a claim of which this is one element, and largest_x the largest magnitude, still pass? That it can't, one element
+ * tells for all. The tolerance is not in ulps. */
+bool rnn_judge_could_pass(const struct rnn_tolerance *tolerance, double largest_x, double x, double y);
+/* The distance of a whole judged claim, likewise. */
+double rnn_judge_distance(const struct rnn_judge *judge);
 /* |x - y| / |y|, and not less than what rounding to the dtype explains. */
 double rnn_judge_error(const struct rnn_tolerance *tolerance, double x, double y);
 

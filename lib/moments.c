@@ -108,19 +108,23 @@ static void add_to_spread(struct rnn_spread *spread, struct rnn_dd x) {
   spread->square = rnn_dd_add(spread->square, rnn_dd_times(x, x));
 }
 
-/* The standard deviation of one neuron's rates, whose sum is given. */
-static struct rnn_dd temporal(const struct rnn_neuron *neuron, struct rnn_dd mean, double rows, bool sample) {
+struct rnn_dd rnn_neuron_mean(const struct rnn_moments *moments, const struct rnn_neuron *neuron, bool absolute) {
+  return rnn_dd_over(absolute ? neuron->absolute : neuron->plain, rnn_dd_of(rnn_moments_rows(moments)));
+}
+
+struct rnn_dd rnn_neuron_deviation(const struct rnn_moments *moments, const struct rnn_neuron *neuron,
+                                   struct rnn_dd mean, bool corrected) {
+  const double rows = rnn_moments_rows(moments);
   struct rnn_dd variance = rnn_dd_over(neuron->square, rnn_dd_of(rows));
   variance = rnn_dd_add(variance, rnn_dd_negative(rnn_dd_times(mean, mean)));
   if (variance.high < 0) variance = rnn_dd_of(0);
-  if (sample) variance = rnn_dd_over(rnn_dd_times(variance, rnn_dd_of(rows)), rnn_dd_of(rows - 1));
+  if (corrected) variance = rnn_dd_over(rnn_dd_times(variance, rnn_dd_of(rows)), rnn_dd_of(rows - 1));
   return rnn_dd_root(variance);
 }
 
 static void close_neuron(struct rnn_moments *moments, struct rnn_neuron *neuron) {
   const double rows = rnn_moments_rows(moments);
-  const struct rnn_dd mean[2] = {rnn_dd_over(neuron->plain, rnn_dd_of(rows)),
-                                 rnn_dd_over(neuron->absolute, rnn_dd_of(rows))};
+  const struct rnn_dd mean[2] = {rnn_neuron_mean(moments, neuron, false), rnn_neuron_mean(moments, neuron, true)};
   add_to_spread(&moments->spread[RNN_MEANS], mean[0]);
   add_to_spread(&moments->spread[RNN_ABSOLUTE_MEANS], mean[1]);
   add_to_spread(&moments->spread[RNN_SQUARED_MEANS], rnn_dd_times(mean[0], mean[0]));
@@ -128,7 +132,7 @@ static void close_neuron(struct rnn_moments *moments, struct rnn_neuron *neuron)
   for (int absolute = 0; absolute < 2; absolute++) {
     for (int sample = 0; sample < 2; sample++) {
       struct rnn_dd *sum = &moments->temporal[absolute][sample];
-      *sum = rnn_dd_add(*sum, temporal(neuron, mean[absolute], rows, sample));
+      *sum = rnn_dd_add(*sum, rnn_neuron_deviation(moments, neuron, mean[absolute], sample));
     }
     struct rnn_spread *pooled = &moments->spread[absolute ? RNN_POOLED_ABSOLUTE : RNN_POOLED];
     pooled->count += rows;

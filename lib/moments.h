@@ -64,6 +64,11 @@ bool rnn_moments_close(struct rnn_moments *moments, size_t steps); /* true: all 
 
 double rnn_moments_rows(const struct rnn_moments *moments); /* of fr: batch x time */
 
+/* Of one neuron's rates, or of their magnitudes, over batch and time: mean and standard deviation, over n or n - 1. */
+struct rnn_dd rnn_neuron_mean(const struct rnn_moments *moments, const struct rnn_neuron *neuron, bool absolute);
+struct rnn_dd rnn_neuron_deviation(const struct rnn_moments *moments, const struct rnn_neuron *neuron,
+                                   struct rnn_dd mean, bool corrected);
+
 /* x rounded to the precision that a naive sum has. */
 float rnn_naive(enum rnn_precision precision, float x);
 

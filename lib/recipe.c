@@ -1,10 +1,9 @@
 /* Recipes: what a term comes to by another definition. */
 #include "recipe.h"
-#include "deviations.h"
 
 bool rnn_recipe_add(struct rnn_recipe *recipe, const struct rnn_deviation *deviation, rnnloss_term term,
-                    bool unweighted) {
-  if (!(deviation->terms >> term & 1) || deviation->scope == (unweighted ? RNN_LOSSES : RNN_UNWEIGHTED)) return false;
+                    enum rnn_scope scope) {
+  if (!(deviation->terms >> term & 1) || !(deviation->scope & scope)) return false;
   struct rnn_recipe added = *recipe;
   for (int i = 0; i < 2; i++) {
     if (!deviation->set[i].value) continue;
@@ -19,10 +18,10 @@ static double product(uint64_t a, uint64_t b) {
   return (double)a * (double)b;
 }
 
-static double divisor(const struct rnn_moments *moments, rnnloss_term term, unsigned choice) {
+double rnn_recipe_divisor(const struct rnn_moments *moments, rnnloss_term term, const struct rnn_recipe *recipe) {
   const uint64_t *axes = moments->axes[term == RNNLOSS_MSE ? RNNLOSS_PRED : RNNLOSS_RATE];
   const double count = (double)moments->sums[term].count;
-  switch (choice) {
+  switch (recipe->field[RNN_DIVISOR]) {
   case RNN_DIVISOR_COUNT:
     return count;
   case RNN_DIVISOR_NONE:
@@ -51,7 +50,7 @@ static double divisor(const struct rnn_moments *moments, rnnloss_term term, unsi
 static struct rnn_dd mean_square(const struct rnn_moments *moments, rnnloss_term term,
                                  const struct rnn_recipe *recipe) {
   const struct rnn_sums *sums = &moments->sums[term];
-  const struct rnn_dd by = rnn_dd_of(divisor(moments, term, recipe->field[RNN_DIVISOR]));
+  const struct rnn_dd by = rnn_dd_of(rnn_recipe_divisor(moments, term, recipe));
   const struct rnn_dd neurons = rnn_dd_of((double)moments->neurons);
   const bool means =
       recipe->field[RNN_FORM] == RNN_FORM_MEAN_RATE_SQUARED || recipe->field[RNN_FORM] == RNN_FORM_MEAN_RATE_ABSOLUTE;
@@ -74,22 +73,14 @@ static struct rnn_dd mean_square(const struct rnn_moments *moments, rnnloss_term
   }
 }
 
-/* The sample whose spread is meant; NULL: there is none. */
-static const struct rnn_spread *sample(const struct rnn_moments *moments, const struct rnn_recipe *recipe) {
+/* The sample whose spread is meant; RNN_SAMPLES: there is none. */
+static enum rnn_sample sample(const struct rnn_moments *moments, const struct rnn_recipe *recipe) {
   static const enum rnn_sample of_neurons[] = {RNN_MEANS, RNN_ABSOLUTE_MEANS, RNN_SQUARED_MEANS};
-  const unsigned rate = recipe->field[RNN_RATE];
-  switch (recipe->field[RNN_OVER]) {
-  case RNN_OVER_POOLED:
-    if (rate == RNN_RATE_SQUARED_MEAN) return NULL;
-    return &moments->spread[rate ? RNN_POOLED_ABSOLUTE : RNN_POOLED];
-  case RNN_OVER_TIME:
-    if (rate == RNN_RATE_SQUARED_MEAN) return NULL;
-    return &moments->spread[of_neurons[rate]];
-  case RNN_OVER_FIRST_AXIS:
-    return moments->cell ? &moments->spread[RNN_FIRST_AXIS] : &moments->spread[RNN_POOLED_ABSOLUTE];
-  default:
-    return &moments->spread[of_neurons[rate]];
-  }
+  const unsigned rate = recipe->field[RNN_RATE], over = recipe->field[RNN_OVER];
+  if (rate == RNN_RATE_SQUARED_MEAN && (over == RNN_OVER_POOLED || over == RNN_OVER_TIME)) return RNN_SAMPLES;
+  if (over == RNN_OVER_POOLED) return rate ? RNN_POOLED_ABSOLUTE : RNN_POOLED;
+  if (over == RNN_OVER_FIRST_AXIS) return moments->cell ? RNN_FIRST_AXIS : RNN_POOLED_ABSOLUTE;
+  return of_neurons[rate];
 }
 
 /* sum (x - c mean)^2 / n = sum x^2 / n - (2 c - c^2) mean^2, over n or n - 1. */
@@ -114,12 +105,21 @@ static struct rnn_dd deviation(const struct rnn_moments *moments, const struct r
   return squared ? value : rnn_dd_root(value);
 }
 
+bool rnn_recipe_rate(const struct rnn_moments *moments, const struct rnn_recipe *recipe, struct rnn_rate_parts *parts) {
+  parts->sample = sample(moments, recipe);
+  if (parts->sample == RNN_SAMPLES) return false;
+  parts->spread = &moments->spread[parts->sample];
+  if (!(parts->spread->count > 0)) return false;
+  parts->c = recipe->field[RNN_MEAN] ? moments->lambda[RNNLOSS_FR] : 1;
+  parts->mean = rnn_dd_over(parts->spread->sum, rnn_dd_of(parts->spread->count));
+  parts->deviation = deviation(moments, recipe, parts->spread, parts->mean, parts->c);
+  return true;
+}
+
 static struct rnn_dd rate_term(const struct rnn_moments *moments, rnnloss_term term, const struct rnn_recipe *recipe) {
-  const struct rnn_spread *spread = sample(moments, recipe);
-  if (!spread || !(spread->count > 0)) return rnn_dd_of((double)NAN);
-  const double c = recipe->field[RNN_MEAN] ? moments->lambda[RNNLOSS_FR] : 1;
-  const struct rnn_dd mean = rnn_dd_over(spread->sum, rnn_dd_of(spread->count));
-  const struct rnn_dd sd = deviation(moments, recipe, spread, mean, c), scaled = rnn_dd_times(mean, rnn_dd_of(c));
+  struct rnn_rate_parts parts;
+  if (!rnn_recipe_rate(moments, recipe, &parts)) return rnn_dd_of((double)NAN);
+  const struct rnn_dd sd = parts.deviation, scaled = rnn_dd_times(parts.mean, rnn_dd_of(parts.c));
   if (term == RNNLOSS_FR_SD) return sd;
   switch (recipe->field[RNN_RATIO]) {
   case RNN_RATIO_INVERSE:
@@ -145,19 +145,21 @@ static float naive(const struct rnn_moments *moments, rnnloss_term term, enum rn
   return term == RNNLOSS_FR_SD ? sd : rnn_naive(precision, sd / mean);
 }
 
-static struct rnn_dd weighted(struct rnn_dd value, double lambda, unsigned weight, bool unweighted) {
-  const struct rnn_dd by = rnn_dd_of(lambda);
-  switch (weight) {
+struct rnn_dd rnn_recipe_weight(const struct rnn_moments *moments, rnnloss_term term, const struct rnn_recipe *recipe,
+                                bool unweighted) {
+  static const double factors[] = {1, 0.5, 2, -1};
+  const double lambda = moments->lambda[term], factor = factors[recipe->field[RNN_FACTOR]];
+  switch (recipe->field[RNN_WEIGHT]) {
   case RNN_WEIGHT_ONE:
-    return value;
+    return rnn_dd_of(factor);
   case RNN_WEIGHT_ONE_IF_ABSENT:
-    return lambda > 0 ? rnn_dd_of((double)NAN) : value;
+    return rnn_dd_of(lambda > 0 ? (double)NAN : factor);
   case RNN_WEIGHT_SQUARED:
-    return rnn_dd_times(rnn_dd_times(value, by), by);
+    return rnn_dd_product(lambda, lambda * factor);
   case RNN_WEIGHT_INCLUDED:
-    return rnn_dd_times(value, by);
+    return rnn_dd_of(lambda * factor);
   default:
-    return unweighted ? value : rnn_dd_times(value, by);
+    return rnn_dd_of(unweighted ? factor : lambda * factor);
   }
 }
 
@@ -171,10 +173,9 @@ double rnn_recipe_value(const struct rnn_moments *moments, rnnloss_term term, co
     const float by = unweighted ? 1.0F : rnn_naive(precision, (float)lambda), scaled = by * value;
     return (double)rnn_naive(precision, scaled);
   }
-  struct rnn_dd value = term < RNNLOSS_FR_SD ? mean_square(moments, term, recipe) : rate_term(moments, term, recipe);
-  value = weighted(value, lambda, recipe->field[RNN_WEIGHT], unweighted);
-  const double factor[] = {1, 0.5, 2};
-  return rnn_dd_value(value) * factor[recipe->field[RNN_FACTOR]];
+  const struct rnn_dd value =
+      term < RNNLOSS_FR_SD ? mean_square(moments, term, recipe) : rate_term(moments, term, recipe);
+  return rnn_dd_value(rnn_dd_times(value, rnn_recipe_weight(moments, term, recipe, unweighted)));
 }
 
 double rnn_recipe_total(const struct rnn_moments *moments, unsigned terms, const struct rnn_recipe *recipes,

@@ -9,7 +9,7 @@
 
 #include "validate.h"
 
-static bool is_coarse(const struct verdict *verdict) {
+bool is_coarse(const struct verdict *verdict) {
   const rnnloss_dtype dtype = verdict->judge.tolerance.dtype;
   return dtype == RNNLOSS_F16 || dtype == RNNLOSS_BF16;
 }
@@ -45,57 +45,6 @@ static void try(struct verdict *verdict, const struct candidate *candidate) {
   diagnosis_list(verdict, candidate, rnn_judge_error(tolerance, verdict->x, candidate->value));
 }
 
-static struct candidate of_deviation(const struct rnn_deviation *deviation, double value) {
-  struct candidate candidate = {
-      .title = deviation->title, .relation = deviation->relation, .fix = deviation->fix, .value = value};
-  snprintf(candidate.id, sizeof candidate.id, "%s", deviation->id);
-  return candidate;
-}
-
-/* A failure that F32 explains, of numbers that came as F64 only because JSON's nested arrays are. */
-static void try_f32_input(const struct validation *validation, struct verdict *verdict) {
-  struct rnn_judge judge;
-  const struct rnn_tolerance narrow = rnn_tolerance_default(RNNLOSS_F32);
-  if (validation->stated || verdict->judge.tolerance.dtype != RNNLOSS_F64 || verdict->dtype != RNNLOSS_F64) return;
-  if (verdict->claim) {
-    rnn_judge_scalar(&judge, &narrow, verdict->x, verdict->canonical);
-    if (rnn_judge_verdict(&judge) == RNN_FAIL) return;
-  } else if (!(verdict->judge.absolute.value <= 8 * narrow.rtol * verdict->judge.largest_y)) {
-    return;
-  }
-  const struct candidate candidate = {
-      .id = "f32-input",
-      .title = "Right within the tolerance of F32: these numbers seem to have been computed in F32",
-      .relation = "numbers in nested arrays count as F64",
-      .fix = "state \"tolerance\": {\"dtype\": \"F32\"}, or send F32 tensors as objects with \"dtype\": \"F32\"",
-      .value = verdict->claim ? verdict->canonical : 1};
-  diagnosis_list(verdict, &candidate, 0);
-}
-
-/* ---- one term ---- */
-
-/* The published packages that compute a term by this recipe. */
-static unsigned profiles_with(rnnloss_term term, const struct rnn_recipe *recipe) {
-  unsigned profiles = 0;
-  for (size_t i = 0; i < rnn_profile_count; i++) {
-    struct rnn_recipe own;
-    if (rnn_profile_recipe(&rnn_profiles[i], term, &own) && memcmp(&own, recipe, sizeof own) == 0) profiles |= 1u << i;
-  }
-  return profiles;
-}
-
-static void try_singles(const struct validation *validation, struct verdict *verdict) {
-  const rnnloss_term term = (rnnloss_term)verdict->term;
-  for (size_t i = 0; i < rnn_deviation_count; i++) {
-    struct rnn_recipe recipe = {{0}};
-    if (!rnn_recipe_add(&recipe, &rnn_deviations[i], term, verdict->unweighted)) continue;
-    const double value = rnn_recipe_value(validation->moments, term, &recipe, verdict->unweighted);
-    struct candidate candidate = of_deviation(&rnn_deviations[i], value);
-    candidate.profiles = profiles_with(term, &recipe);
-    try(verdict, &candidate);
-  }
-}
-
 /* "lambda-omitted+sample-sd" */
 static const char *joined(struct arena *arena, const char *a, const char *between, const char *b) {
   struct text text = {.arena = arena};
@@ -106,23 +55,77 @@ static const char *joined(struct arena *arena, const char *a, const char *betwee
   return text.failed ? a : text.bytes;
 }
 
+void candidate_add(struct candidate *candidate, struct arena *arena, const char *id, const char *title,
+                   const char *relation, const char *fix) {
+  const bool more = candidate->title != NULL;
+  const size_t length = strlen(candidate->id);
+  snprintf(candidate->id + length, sizeof candidate->id - length, "%s%s", more ? "+" : "", id);
+  candidate->title = more ? joined(arena, candidate->title, "; and: ", title) : title;
+  candidate->relation = more ? joined(arena, candidate->relation, "; and: ", relation) : relation;
+  candidate->fix = more ? joined(arena, candidate->fix, "; and: ", fix) : fix;
+}
+
+static struct candidate of_deviation(const struct rnn_deviation *deviation, double value) {
+  struct candidate candidate = {
+      .title = deviation->title, .relation = deviation->relation, .fix = deviation->fix, .value = value};
+  snprintf(candidate.id, sizeof candidate.id, "%s", deviation->id);
+  return candidate;
+}
+
+/* A failure that F32 explains, of numbers that came as F64 only because JSON's nested arrays are. */
+static void try_f32_input(const struct validation *validation, struct verdict *verdict) {
+  struct rnn_judge judge;
+  double error = 0;
+  const struct rnn_tolerance narrow = rnn_tolerance_default(RNNLOSS_F32);
+  if (validation->stated || verdict->judge.tolerance.dtype != RNNLOSS_F64 || verdict->dtype != RNNLOSS_F64) return;
+  if (verdict->misshapen) return;
+  if (verdict->claim) {
+    rnn_judge_scalar(&judge, &narrow, verdict->x, verdict->canonical);
+    if (rnn_judge_verdict(&judge) == RNN_FAIL) return;
+  } else {
+    if (!(verdict->judge.absolute.value <= 8 * narrow.rtol * verdict->judge.largest_y)) return;
+    error = rnn_judge_distance(&verdict->judge); /* what fits a whole gradient better does so by no chance */
+  }
+  const struct candidate candidate = {
+      .id = "f32-input",
+      .title = "Right within the tolerance of F32: these numbers seem to have been computed in F32",
+      .relation = "numbers in nested arrays count as F64",
+      .fix = "state \"tolerance\": {\"dtype\": \"F32\"}, or send F32 tensors as objects with \"dtype\": \"F32\"",
+      .value = verdict->claim ? verdict->canonical : 1};
+  diagnosis_list(verdict, &candidate, error);
+}
+
+/* ---- one term ---- */
+
+static enum rnn_scope scope_of(const struct verdict *verdict) {
+  return verdict->unweighted ? RNN_UNWEIGHTED : RNN_LOSSES;
+}
+
+static void try_singles(const struct validation *validation, struct verdict *verdict) {
+  const rnnloss_term term = (rnnloss_term)verdict->term;
+  for (size_t i = 0; i < rnn_deviation_count; i++) {
+    struct rnn_recipe recipe = {{0}};
+    if (!rnn_recipe_add(&recipe, &rnn_deviations[i], term, scope_of(verdict))) continue;
+    const double value = rnn_recipe_value(validation->moments, term, &recipe, verdict->unweighted);
+    struct candidate candidate = of_deviation(&rnn_deviations[i], value);
+    candidate.profiles = rnn_profiles_with(term, &recipe);
+    try(verdict, &candidate);
+  }
+}
+
 static void try_pair(const struct validation *validation, struct verdict *verdict, const struct rnn_deviation *a,
                      const struct rnn_deviation *b) {
   const rnnloss_term term = (rnnloss_term)verdict->term;
   struct rnn_recipe recipe = {{0}};
-  if (a->alone || b->alone || !rnn_recipe_add(&recipe, a, term, verdict->unweighted) ||
-      !rnn_recipe_add(&recipe, b, term, verdict->unweighted)) {
+  if (a->alone || b->alone || !rnn_recipe_add(&recipe, a, term, scope_of(verdict)) ||
+      !rnn_recipe_add(&recipe, b, term, scope_of(verdict))) {
     return;
   }
   struct candidate candidate =
       of_deviation(a, rnn_recipe_value(validation->moments, term, &recipe, verdict->unweighted));
   if (!rnn_judge_fits(&verdict->judge.tolerance, verdict->x, candidate.value)) return;
-  struct arena *arena = validation->request->arena;
-  snprintf(candidate.id, sizeof candidate.id, "%s+%s", a->id, b->id);
-  candidate.profiles = profiles_with(term, &recipe);
-  candidate.title = joined(arena, a->title, "; and: ", b->title);
-  candidate.relation = joined(arena, a->relation, "; and: ", b->relation);
-  candidate.fix = joined(arena, a->fix, "; and: ", b->fix);
+  candidate_add(&candidate, validation->request->arena, b->id, b->title, b->relation, b->fix);
+  candidate.profiles = rnn_profiles_with(term, &recipe);
   try(verdict, &candidate);
 }
 
@@ -157,7 +160,7 @@ static void try_everywhere(const struct validation *validation, struct verdict *
     if (deviation->terms != (1u << RNNLOSS_TERMS) - 1) continue;
     bool fits = true;
     for (int k = 0; k < RNNLOSS_TERMS; k++)
-      fits = fits && rnn_recipe_add(&recipes[k], deviation, (rnnloss_term)k, false);
+      fits = fits && rnn_recipe_add(&recipes[k], deviation, (rnnloss_term)k, RNN_LOSSES);
     if (!fits) continue;
     const struct candidate candidate = of_deviation(deviation, total_of(validation, recipes, active_terms(validation)));
     try(verdict, &candidate);
@@ -174,7 +177,7 @@ static void try_in_term(const struct validation *validation, struct verdict *ver
     const bool everywhere = deviation->terms == (1u << RNNLOSS_TERMS) - 1,
                absent = deviation->terms == own && !(active & own);
     if ((only && everywhere) || (!(active & own) && !(absent && deviation->alone))) continue;
-    if (!rnn_recipe_add(&recipes[term], deviation, term, false)) continue;
+    if (!rnn_recipe_add(&recipes[term], deviation, term, RNN_LOSSES)) continue;
     struct candidate candidate = of_deviation(deviation, total_of(validation, recipes, active | own));
     if (!absent) snprintf(candidate.id, sizeof candidate.id, "%s:%s", rnnloss_term_describe(term)->name, deviation->id);
     try(verdict, &candidate);
@@ -191,7 +194,7 @@ static void try_profile(const struct validation *validation, struct verdict *ver
     differs = (rnn_profile_recipe(profile, (rnnloss_term)k, &recipes[k]) && (active >> k & 1)) || differs;
   if (!differs) return;
   for (unsigned with_mse = 0; with_mse < 2; with_mse++) {
-    if (with_mse && !rnn_recipe_add(&recipes[RNNLOSS_MSE], &rnn_deviations[0], RNNLOSS_MSE, false)) return;
+    if (with_mse && !rnn_recipe_add(&recipes[RNNLOSS_MSE], &rnn_deviations[0], RNNLOSS_MSE, RNN_LOSSES)) return;
     struct candidate candidate = {.title = profile->title, .relation = profile->relation, .fix = profile->fix};
     candidate.value = total_of(validation, recipes, active | with_mse << RNNLOSS_MSE);
     snprintf(candidate.id, sizeof candidate.id, "%s%s", profile->id, with_mse ? "+mse-weight-one" : "");

@@ -1,6 +1,7 @@
 /* diagnose_gradient.c - which other gradients a claimed one is
  *
- * Each guess is a map of its own, made and judged element by element as the right gradient was.
+ * Guesses that no element of a small sample contradicts are made and judged element by element, as the right gradient
+ * was; first of the tensor as it is, then, of a square matrix, of its transpose.
  */
 #include <math.h>
 #include <stdio.h>
@@ -8,61 +9,157 @@
 
 #include "validate.h"
 
-#define SLICE_NEURONS ((size_t)8192)
-#define SLICE_GUESS ((size_t)4096)
-#define SLICE_TRANSPOSED ((size_t)4096)
+#define SLICE_NEURONS ((size_t)2048)
+#define SLICE_ELEMENTS ((size_t)4096)
+#define SLICE_GUESSES 256
+#define SLICE_PROBES 64
 
-static rnnloss_term square_of(rnnloss_tensor t) {
-  static const rnnloss_term squares[RNNLOSS_TENSORS] = {RNNLOSS_MSE, RNNLOSS_MSE, RNNLOSS_FR,
-                                                        RNNLOSS_IN,  RNNLOSS_HID, RNNLOSS_OUT};
-  return squares[t];
+static const struct tensor *own_tensor(const struct validation *validation, const struct verdict *verdict) {
+  const rnnloss_tensor t = verdict->gradient.tensor;
+  return &validation->request->tensor[t == RNNLOSS_TARGET ? RNNLOSS_PRED : t];
 }
 
-/* The terms whose gradient it is claimed to be. */
+/* pred and target go together. */
+static const struct tensor *other_tensor(const struct validation *validation, const struct verdict *verdict) {
+  return verdict->gradient.tensor <= RNNLOSS_TARGET ? &validation->request->tensor[RNNLOSS_TARGET] : NULL;
+}
+
+/* The terms whose gradient it is claimed to be: mse may be taken for active when it isn't. */
 static unsigned terms_of(const struct validation *validation, const struct verdict *verdict) {
-  return verdict->term < 0 ? validation->result->values->active : 1u << verdict->term;
+  const unsigned mse = verdict->gradient.tensor <= RNNLOSS_TARGET ? 1u << RNNLOSS_MSE : 0;
+  return verdict->term < 0 ? validation->result->values->active | mse : 1u << verdict->term;
 }
 
 /* By the usual tolerance of the dtype, however strict that of the claim is. */
-static void begin_trial(struct verdict *trial, const struct verdict *verdict) {
-  *trial = *verdict;
+static struct rnn_tolerance trial_tolerance(const struct verdict *verdict) {
   struct rnn_tolerance tolerance = rnn_tolerance_default(verdict->judge.tolerance.dtype);
   tolerance.relative_atol = true;
-  rnn_judge_begin(&trial->judge, &tolerance);
+  return tolerance;
 }
 
-/* The map that the guess stands for; its offsets follow. */
-static bool begin_guess(struct validation *validation, const struct verdict *verdict) {
-  const rnnloss_tensor t = verdict->gradient.tensor;
-  const double scale = rnn_judge_scale(&verdict->judge);
-  struct rnn_slope *slope = &validation->slope;
-  if (!rnn_guess_slope(validation->moments, (enum rnn_guess_kind)validation->guess, square_of(t),
-                       terms_of(validation, verdict), scale, slope)) {
-    return false;
+/* ---- the start ---- */
+
+static void begin_search(struct validation *validation, const struct verdict *verdict, bool transposed) {
+  struct diagnosis *diagnosis = &validation->diagnosis;
+  diagnosis->guesser = (struct rnn_guesser){.moments = validation->moments,
+                                            .tensor = verdict->gradient.tensor,
+                                            .terms = terms_of(validation, verdict),
+                                            .scale = rnn_judge_scale(&verdict->judge),
+                                            .coarse = is_coarse(verdict),
+                                            .transposed = transposed,
+                                            .misshapen = verdict->misshapen};
+  rnn_probe_choose(&diagnosis->probe, verdict->claimed->elements, &verdict->judge);
+  diagnosis->probed = 0;
+  diagnosis->phase = transposed ? DIAGNOSE_COLUMNS : DIAGNOSE_PROBE;
+}
+
+static enum step begin(struct validation *validation, struct verdict *verdict) {
+  if (verdict->judge.nonfinite) return STEP_DONE; /* no other definition has such elements */
+  if (!(verdict->judge.largest_x > 0)) {
+    const struct rnn_deviation *zero = &rnn_guess_zero;
+    struct candidate candidate = {.value = 0};
+    candidate_add(&candidate, validation->request->arena, zero->id, zero->title, zero->relation, zero->fix);
+    diagnosis_list(verdict, &candidate, 0);
+    return STEP_DONE;
   }
-  if (t == RNNLOSS_TARGET) *slope = (struct rnn_slope){.a = -slope->a, .q = -slope->q};
-  begin_trial(&validation->trial, verdict);
-  validation->neuron = 0;
-  return true;
+  begin_search(validation, verdict, verdict->misshapen);
+  return STEP_MORE;
 }
 
-/* c[n], then d[n] of all neurons. */
-static enum step make_offsets(struct validation *validation) {
-  const struct rnn_moments *moments = validation->moments;
-  const size_t neurons = (size_t)moments->neurons;
-  if (validation->trial.gradient.tensor != RNNLOSS_RATE) return STEP_DONE;
-  if (!validation->offsets)
-    validation->offsets = arena_allocate(validation->request->arena, 2 * neurons * sizeof(double));
-  if (!validation->offsets) {
+/* ---- a few elements ---- */
+
+static const unsigned char *element_at(struct cursor *cursor, uint64_t skipped, size_t width) {
+  static const unsigned char none[8];
+  const unsigned char *bytes = none;
+  cursor_skip(cursor, skipped * width);
+  return cursor_span(cursor, width, &bytes) == width ? bytes : none;
+}
+
+static void probe_one(struct validation *validation, const struct verdict *verdict, size_t at) {
+  struct diagnosis *diagnosis = &validation->diagnosis;
+  const struct tensor *own = own_tensor(validation, verdict), *other = other_tensor(validation, verdict);
+  const uint64_t index = diagnosis->probe.element[at].index;
+  const size_t width = rnnloss_dtype_size(verdict->dtype), own_width = rnnloss_dtype_size(own->dtype);
+  unsigned char transposed[8];
+  if (at == 0 || index < validation->position) {
+    validation->position = 0;
+    validation->cursor = store_start(&verdict->claimed->store);
+    validation->x = store_start(&own->store);
+    if (other) validation->y = store_start(&other->store);
+  }
+  const uint64_t skipped = index - validation->position;
+  const unsigned char *claimed = element_at(&validation->cursor, skipped, width);
+  const unsigned char *x = element_at(&validation->x, skipped, own_width);
+  const unsigned char *t = other ? element_at(&validation->y, skipped, rnnloss_dtype_size(other->dtype)) : NULL;
+  if (diagnosis->guesser.transposed) columns_read(&validation->columns, index, 1, transposed);
+  rnn_probe_set(&diagnosis->probe, at, verdict->dtype, claimed, own->dtype,
+                diagnosis->guesser.transposed ? transposed : x, other ? other->dtype : RNNLOSS_F64, t, x);
+  validation->position = index;
+}
+
+static void probe(struct validation *validation, const struct verdict *verdict) {
+  struct diagnosis *diagnosis = &validation->diagnosis;
+  for (int i = 0; i < SLICE_PROBES && diagnosis->probed < diagnosis->probe.count; i++)
+    probe_one(validation, verdict, diagnosis->probed++);
+  if (diagnosis->probed < diagnosis->probe.count) return;
+  if (diagnosis->guesser.transposed && !verdict->misshapen)
+    diagnosis->guesser.scale = rnn_guess_scale_of(&diagnosis->guesser, &diagnosis->probe);
+  validation->position = 0;
+  diagnosis->phase = DIAGNOSE_SEARCH;
+}
+
+/* ---- the guesses ---- */
+
+static bool may_be_transposed(const struct validation *validation, const struct verdict *verdict) {
+  const struct tensor *own = own_tensor(validation, verdict);
+  return !validation->diagnosis.guesser.transposed && verdict->gradient.tensor >= RNNLOSS_W_IN &&
+         own->shape[0] == own->shape[1] && !verdict->findings;
+}
+
+static enum step search(struct validation *validation, struct verdict *verdict) {
+  struct diagnosis *diagnosis = &validation->diagnosis;
+  const struct rnn_tolerance tolerance = trial_tolerance(verdict);
+  for (int i = 0; i < SLICE_GUESSES; i++) {
+    switch (rnn_guess_next(&diagnosis->guesser, verdict->findings > 0, &diagnosis->guess)) {
+    case RNN_GUESSED:
+      if (!rnn_guess_fits(&diagnosis->guesser, &diagnosis->guess, &diagnosis->probe, &tolerance,
+                          verdict->judge.largest_x))
+        break;
+      rnn_judge_begin(&diagnosis->trial, &tolerance);
+      diagnosis->neuron = 0;
+      diagnosis->phase = DIAGNOSE_ROWS;
+      return STEP_MORE;
+    case RNN_GUESSED_NOTHING:
+      break;
+    default:
+      if (!may_be_transposed(validation, verdict)) return STEP_DONE;
+      begin_search(validation, verdict, true);
+      return STEP_MORE;
+    }
+  }
+  return STEP_MORE;
+}
+
+/* What is the same for all elements of a neuron. */
+static enum step make_rows(struct validation *validation, const struct verdict *verdict) {
+  struct diagnosis *diagnosis = &validation->diagnosis;
+  const size_t neurons = (size_t)validation->moments->neurons;
+  if (verdict->gradient.tensor != RNNLOSS_RATE) {
+    diagnosis->phase = DIAGNOSE_WALK;
+    return STEP_MORE;
+  }
+  if (!diagnosis->rows) diagnosis->rows = arena_allocate(validation->request->arena, neurons * sizeof(struct rnn_row));
+  if (!diagnosis->rows) {
     problem_out_of_memory(validation->request->problem);
     return STEP_FAILED;
   }
-  size_t count = neurons - (size_t)validation->neuron;
+  size_t count = neurons - (size_t)diagnosis->neuron;
   if (count > SLICE_NEURONS) count = SLICE_NEURONS;
-  double *c = validation->offsets + validation->neuron;
-  rnn_slope_offsets(moments, &validation->slope, validation->neuron, count, c, c + neurons);
-  validation->neuron += count;
-  return validation->neuron < neurons ? STEP_MORE : STEP_DONE;
+  rnn_slope_rows(validation->moments, &diagnosis->guess.slope, diagnosis->neuron, count,
+                 diagnosis->rows + diagnosis->neuron);
+  diagnosis->neuron += count;
+  if (diagnosis->neuron == neurons) diagnosis->phase = DIAGNOSE_WALK;
+  return STEP_MORE;
 }
 
 static size_t elements_at(struct cursor *cursor, rnnloss_dtype dtype, size_t most, const unsigned char **bytes) {
@@ -71,170 +168,122 @@ static size_t elements_at(struct cursor *cursor, rnnloss_dtype dtype, size_t mos
 }
 
 /* The next elements of the claim, and of the tensors that the guess is made of, side by side. */
-static size_t compare_guess(struct validation *validation, struct verdict *trial) {
-  const struct request *request = validation->request;
-  const bool pair = trial->gradient.tensor <= RNNLOSS_TARGET, rates = trial->gradient.tensor == RNNLOSS_RATE;
-  const struct tensor *own = &request->tensor[pair ? RNNLOSS_PRED : trial->gradient.tensor];
-  const struct tensor *target = &request->tensor[RNNLOSS_TARGET];
+static size_t compare_guess(struct validation *validation, const struct verdict *verdict) {
+  struct diagnosis *diagnosis = &validation->diagnosis;
+  const struct tensor *own = own_tensor(validation, verdict), *other = other_tensor(validation, verdict);
+  const rnnloss_dtype other_dtype = other ? other->dtype : RNNLOSS_F64;
   const unsigned char *claimed = NULL, *x = NULL, *t = NULL;
-  double z[SLICE_GUESS];
-  size_t count = elements_at(&validation->cursor, trial->dtype, SLICE_GUESS, &claimed);
-  count = elements_at(&validation->x, own->dtype, count, &x);
-  if (pair) count = elements_at(&validation->y, target->dtype, count, &t);
-  const uint64_t neurons = validation->moments->neurons;
-  rnn_slope_values(&validation->slope, rates ? validation->offsets : NULL, rates ? validation->offsets + neurons : NULL,
-                   neurons, validation->position, count, own->dtype, x, target->dtype, t, z);
-  (validation->pass ? rnn_judge_compare : rnn_judge_scan)(&trial->judge, count, trial->dtype, claimed, RNNLOSS_F64, z);
-  cursor_advance(&validation->cursor, count * rnnloss_dtype_size(trial->dtype));
-  cursor_advance(&validation->x, count * rnnloss_dtype_size(own->dtype));
-  if (pair) cursor_advance(&validation->y, count * rnnloss_dtype_size(target->dtype));
+  unsigned char transposed[SLICE_ELEMENTS * sizeof(double)];
+  double z[SLICE_ELEMENTS];
+  size_t count = elements_at(&validation->cursor, verdict->dtype, SLICE_ELEMENTS, &claimed);
+  if (diagnosis->guesser.transposed) {
+    columns_read(&validation->columns, validation->position, count, transposed);
+    x = transposed;
+  } else {
+    count = elements_at(&validation->x, own->dtype, count, &x);
+    if (other) count = elements_at(&validation->y, other_dtype, count, &t);
+    cursor_advance(&validation->x, count * rnnloss_dtype_size(own->dtype));
+    cursor_advance(&validation->y, count * rnnloss_dtype_size(other_dtype));
+  }
+  rnn_slope_values(validation->moments, &diagnosis->guess.slope,
+                   verdict->gradient.tensor == RNNLOSS_RATE ? diagnosis->rows : NULL, validation->position, count,
+                   own->dtype, x, other_dtype, t, z);
+  (validation->pass ? rnn_judge_compare : rnn_judge_scan)(&diagnosis->trial, count, verdict->dtype, claimed,
+                                                          RNNLOSS_F64, z);
+  cursor_advance(&validation->cursor, count * rnnloss_dtype_size(verdict->dtype));
   return count;
 }
 
-/* After a slice of so many elements: is it the end of the second pass? */
-static enum step end_slice(struct validation *validation, struct verdict *trial, size_t count) {
+/* Two passes over all elements; an element too far off ends it. */
+static enum step walk(struct validation *validation, const struct verdict *verdict) {
+  const struct tensor *other = other_tensor(validation, verdict);
+  struct rnn_judge *trial = &validation->diagnosis.trial;
+  if (validation->position == 0) {
+    validation->cursor = store_start(&verdict->claimed->store);
+    validation->x = store_start(&own_tensor(validation, verdict)->store);
+    validation->y = other ? store_start(&other->store) : (struct cursor){NULL, 0};
+  }
+  const size_t count = compare_guess(validation, verdict);
   validation->position += count;
-  if (count && validation->position < trial->claimed->elements) return STEP_MORE;
+  if (count && !trial->mismatched && validation->position < verdict->claimed->elements) return STEP_MORE;
   validation->position = 0;
   if (validation->pass++ == 0) {
-    rnn_judge_scanned(&trial->judge);
+    rnn_judge_scanned(trial);
     return STEP_MORE;
   }
   validation->pass = 0;
   return STEP_DONE;
 }
 
-static enum step judge_guess(struct validation *validation) {
-  const struct tensor *tensor = validation->request->tensor;
-  struct verdict *trial = &validation->trial;
-  if (validation->position == 0) {
-    const rnnloss_tensor own = trial->gradient.tensor;
-    validation->cursor = store_start(&trial->claimed->store);
-    validation->x = store_start(&tensor[own == RNNLOSS_TARGET ? RNNLOSS_PRED : own].store);
-    validation->y = store_start(&tensor[RNNLOSS_TARGET].store);
+/* ---- what it is, in words ---- */
+
+/* Of a definition of the loss, rather than one of the gradient. */
+static void add_deviation(struct candidate *candidate, struct arena *arena, const struct rnn_deviation *deviation,
+                          int term) {
+  struct text id = {.arena = arena}, relation = {.arena = arena};
+  if (term >= 0) {
+    text_string(&id, rnnloss_term_describe((rnnloss_term)term)->name);
+    text_string(&id, ":");
   }
-  return end_slice(validation, trial, compare_guess(validation, trial));
+  text_string(&id, deviation->id);
+  text_bytes(&id, "", 1);
+  text_string(&relation, deviation->scope == RNN_GRADIENTS ? "" : "of the loss: ");
+  text_string(&relation, deviation->relation);
+  text_bytes(&relation, "", 1);
+  const bool failed = id.failed || relation.failed;
+  candidate_add(candidate, arena, failed ? deviation->id : id.bytes, deviation->title,
+                failed ? deviation->relation : relation.bytes, deviation->fix);
 }
 
-static struct candidate candidate_of(const struct rnn_guess *guess, double scale) {
-  struct candidate candidate = {.title = guess->title, .relation = guess->relation, .fix = guess->fix, .value = scale};
-  snprintf(candidate.id, sizeof candidate.id, "%s", guess->id);
-  return candidate;
-}
-
-/* A constant factor is of no interest beside a guess that says where it comes from. */
 static void list_guess(const struct validation *validation, struct verdict *verdict) {
-  const double scale = rnn_judge_scale(&verdict->judge);
-  const struct verdict *trial = &validation->trial;
-  struct candidate candidate = candidate_of(&rnn_guesses[validation->guess], scale);
-  if (validation->guess == RNN_GUESS_SCALE) {
-    if (verdict->findings) return;
-    const char *name = rnn_scale_name(validation->moments, square_of(verdict->gradient.tensor), scale,
-                                      8 * rnn_tolerance_default(trial->judge.tolerance.dtype).rtol);
-    if (name) candidate.relation = name;
+  const struct diagnosis *diagnosis = &validation->diagnosis;
+  const struct rnn_guess *guess = &diagnosis->guess;
+  const double scale = diagnosis->guesser.scale;
+  struct arena *arena = validation->request->arena;
+  struct candidate candidate = {.value = scale, .profiles = guess->profiles};
+  if (diagnosis->guesser.transposed) add_deviation(&candidate, arena, &rnn_guess_transposed, -1);
+  for (int i = 0; i < 2 && guess->deviation[i]; i++) {
+    const bool last = i == 1 || !guess->deviation[1];
+    add_deviation(&candidate, arena, guess->deviation[i], last ? guess->term : -1);
   }
-  diagnosis_list(verdict, &candidate,
-                 trial->judge.largest_y > 0 ? trial->judge.absolute.value / trial->judge.largest_y : 0);
-}
-
-static enum step try_guess(struct validation *validation, struct verdict *verdict) {
-  enum step step = STEP_DONE;
-  switch (validation->trying) {
-  case GUESS_NEXT:
-    if (begin_guess(validation, verdict))
-      validation->trying = GUESS_OFFSETS;
-    else
-      validation->guess++;
-    return STEP_MORE;
-  case GUESS_OFFSETS:
-    step = make_offsets(validation);
-    if (step == STEP_DONE) validation->trying = GUESS_JUDGE;
-    return step == STEP_FAILED ? step : STEP_MORE;
-  default:
-    step = judge_guess(validation);
-    if (step != STEP_DONE) return step;
-    if (rnn_judge_verdict(&validation->trial.judge) == RNN_PASS) list_guess(validation, verdict);
-    validation->trying = GUESS_NEXT;
-    validation->guess++;
-    return STEP_MORE;
+  if (guess->profile)
+    candidate_add(&candidate, arena, guess->profile->id, guess->profile->title, guess->profile->relation,
+                  guess->profile->fix);
+  if (guess->scaled) {
+    struct rnn_deviation named = rnn_guess_scale;
+    const char *name = rnn_scale_name(validation->moments, verdict->gradient.tensor, scale,
+                                      8 * rnn_tolerance_default(diagnosis->trial.tolerance.dtype).rtol);
+    if (!name && verdict->claimed->elements == 1) return; /* any number is some multiple of another one */
+    if (name) named.relation = name;
+    add_deviation(&candidate, arena, &named, -1);
   }
-}
-
-/* ---- the transpose of a square matrix, read by columns ---- */
-
-static bool can_be_transposed(const struct validation *validation, const struct verdict *verdict) {
-  const struct tensor *tensor = &validation->request->tensor[verdict->gradient.tensor];
-  return verdict->gradient.tensor >= RNNLOSS_W_IN && tensor->shape[0] == tensor->shape[1] &&
-         verdict->gradient.affine.scaled && !verdict->findings;
-}
-
-/* A cursor at the beginning of each row. */
-static bool begin_columns(struct validation *validation, const struct tensor *tensor) {
-  const size_t rows = (size_t)tensor->shape[0], bytes = rows * rnnloss_dtype_size(tensor->dtype);
-  struct cursor at = store_start(&tensor->store);
-  if (!validation->rows) validation->rows = arena_allocate(validation->request->arena, rows * sizeof at);
-  if (!validation->rows) return problem_out_of_memory(validation->request->problem);
-  for (size_t i = 0; i < rows; i++) {
-    const unsigned char *unused;
-    validation->rows[i] = at;
-    for (size_t left = bytes, piece; left && (piece = cursor_span(&at, left, &unused)) > 0; left -= piece)
-      cursor_advance(&at, piece);
-  }
-  return true;
-}
-
-/* The next elements of the transpose, side by side. */
-static void gather(struct validation *validation, const struct tensor *tensor, size_t count, unsigned char *out) {
-  const size_t width = rnnloss_dtype_size(tensor->dtype), columns = (size_t)tensor->shape[0];
-  size_t row = (size_t)(validation->position % columns);
-  for (size_t i = 0; i < count; i++) {
-    const unsigned char *element = NULL;
-    if (cursor_span(&validation->rows[row], width, &element) == width) memcpy(out + i * width, element, width);
-    cursor_advance(&validation->rows[row], width);
-    if (++row == columns) row = 0;
-  }
-}
-
-static enum step judge_transposed(struct validation *validation, const struct verdict *verdict) {
-  unsigned char w[SLICE_TRANSPOSED * sizeof(double)] = {0}, y[SLICE_TRANSPOSED * sizeof(double)];
-  struct verdict *trial = &validation->trial;
-  const struct tensor *tensor = &validation->request->tensor[verdict->gradient.tensor];
-  const size_t width = rnnloss_dtype_size(verdict->dtype);
-  const unsigned char *x = NULL;
-  if (validation->position == 0) {
-    if (validation->pass == 0) begin_trial(trial, verdict);
-    if (!begin_columns(validation, tensor)) return STEP_FAILED;
-    validation->cursor = store_start(&verdict->claimed->store);
-  }
-  const size_t count = cursor_span(&validation->cursor, SLICE_TRANSPOSED * width, &x) / width;
-  gather(validation, tensor, count, w);
-  rnnloss_gradient(&verdict->gradient.affine, 0, count, tensor->dtype, w, verdict->gradient.dtype, y);
-  (validation->pass ? rnn_judge_compare : rnn_judge_scan)(&trial->judge, count, verdict->dtype, x,
-                                                          verdict->gradient.dtype, y);
-  cursor_advance(&validation->cursor, count * width);
-  return end_slice(validation, trial, count);
-}
-
-static enum step try_transposed(struct validation *validation, struct verdict *verdict) {
-  if (validation->trying == GUESS_NEXT && !can_be_transposed(validation, verdict)) return STEP_DONE;
-  validation->trying = GUESS_JUDGE;
-  const enum step step = judge_transposed(validation, verdict);
-  if (step != STEP_DONE) return step;
-  validation->trying = GUESS_NEXT;
-  validation->rows = NULL;
-  const struct candidate candidate = candidate_of(&rnn_guess_transposed, 1);
-  if (rnn_judge_verdict(&validation->trial.judge) == RNN_PASS) diagnosis_list(verdict, &candidate, 0);
-  return STEP_DONE;
+  diagnosis_list(verdict, &candidate, rnn_judge_distance(&diagnosis->trial));
 }
 
 enum step diagnose_gradient(struct validation *validation, struct verdict *verdict) {
-  if (validation->guess == 0 && !(verdict->judge.largest_x > 0) && !verdict->judge.nonfinite) {
-    const struct candidate candidate = candidate_of(&rnn_guess_zero, 0);
-    diagnosis_list(verdict, &candidate, 0);
-    return STEP_DONE;
+  struct diagnosis *diagnosis = &validation->diagnosis;
+  enum step step = STEP_MORE;
+  switch (diagnosis->phase) {
+  case DIAGNOSE_BEGIN:
+    return begin(validation, verdict);
+  case DIAGNOSE_COLUMNS:
+    step = columns_make(&validation->columns, validation->request, own_tensor(validation, verdict));
+    if (step == STEP_DONE) diagnosis->phase = DIAGNOSE_PROBE;
+    return step == STEP_FAILED ? step : STEP_MORE;
+  case DIAGNOSE_PROBE:
+    probe(validation, verdict);
+    return STEP_MORE;
+  case DIAGNOSE_SEARCH:
+    step = search(validation, verdict);
+    if (step == STEP_DONE) diagnosis->phase = DIAGNOSE_BEGIN;
+    return step;
+  case DIAGNOSE_ROWS:
+    return make_rows(validation, verdict);
+  default:
+    step = walk(validation, verdict);
+    if (step != STEP_DONE) return step;
+    if (rnn_judge_verdict(&diagnosis->trial) == RNN_PASS) list_guess(validation, verdict);
+    diagnosis->phase = DIAGNOSE_SEARCH;
+    return STEP_MORE;
   }
-  if (validation->guess < RNN_GUESSES) return try_guess(validation, verdict);
-  const enum step step = try_transposed(validation, verdict);
-  if (step == STEP_DONE) validation->guess = 0;
-  return step;
 }

@@ -94,6 +94,13 @@ static void diagnosis(struct text *text, const struct verdict *verdict) {
   text_string(text, "]");
 }
 
+/* A shape as it is in JSON. */
+static void shape(struct text *text, const char *opening, const struct tensor *tensor) {
+  text_string(text, opening);
+  for (unsigned i = 0; i < tensor->rank; i++) count(text, i ? "," : "[", tensor->shape[i]);
+  text_string(text, "]");
+}
+
 static void claim(struct text *text, const struct verdict *verdict) {
   text_json_string(text, verdict->path);
   string(text, ":{\"verdict\":", verdict_names[verdict->verdict]);
@@ -106,6 +113,11 @@ static void claim(struct text *text, const struct verdict *verdict) {
   text_string(text, "}");
   differences(text, verdict);
   if (!verdict->claim) {
+    if (verdict->misshapen) {
+      shape(text, ",\"shape\":", verdict->claimed);
+      shape(text, ",\"canonical_shape\":", verdict->own);
+      string(text, ",\"message\":", verdict_misshapen());
+    }
     number(text, ",\"cosine\":", rnn_judge_cosine(&verdict->judge));
     number(text, ",\"scale\":", rnn_judge_scale(&verdict->judge));
   }

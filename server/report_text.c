@@ -73,6 +73,11 @@ static void releases(struct page *page, unsigned profiles) {
 }
 
 static void findings(struct page *page, const struct verdict *verdict) {
+  if (verdict->misshapen) {
+    markup(page, "<br>", "        ");
+    words(page, verdict_misshapen());
+    markup(page, "", "\n");
+  }
   for (size_t i = 0; i < verdict->findings; i++) {
     const struct finding *finding = &verdict->finding[i];
     markup(page, "<br><b>", "        ");

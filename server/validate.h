@@ -76,14 +76,34 @@ struct verdict {
   bool unweighted;
   const struct tensor *claimed; /* of a gradient .. */
   struct gradient gradient;     /* .. and the right one */
+  const struct tensor *own;     /* .. and the tensor */
+  bool misshapen;               /* its shape is that of the transpose, with which it is compared; it fails */
   double canonical;             /* of a number */
   double x;                     /* .. as claimed */
   rnnloss_dtype dtype;          /* of the claim */
-  bool stated;                  /* the tolerance, or its dtype, was */
   struct rnn_judge judge;
   enum rnn_verdict verdict;
   struct finding finding[FINDINGS_MAX];
   size_t findings;
+};
+
+/* A matrix by its columns. */
+struct columns {
+  const struct tensor *tensor;
+  struct cursor *row; /* where each row begins */
+  uint64_t made, count;
+};
+
+/* The search for what a gradient is instead. */
+struct diagnosis {
+  enum { DIAGNOSE_BEGIN, DIAGNOSE_COLUMNS, DIAGNOSE_PROBE, DIAGNOSE_SEARCH, DIAGNOSE_ROWS, DIAGNOSE_WALK } phase;
+  struct rnn_guesser guesser;
+  struct rnn_guess guess; /* that is being tried */
+  struct rnn_judge trial;
+  struct rnn_probe probe;
+  size_t probed;
+  struct rnn_row *rows; /* of all neurons */
+  uint64_t neuron;
 };
 
 struct validation {
@@ -100,20 +120,24 @@ struct validation {
   uint64_t position;
   struct rnn_moments *moments;
   int tensor; /* whose moments are being taken */
-  /* Of a gradient's diagnosis: what it is tried as, how far that is. */
-  unsigned guess;
-  enum { GUESS_NEXT, GUESS_OFFSETS, GUESS_JUDGE } trying;
-  struct rnn_slope slope;
-  struct verdict trial;
-  double *offsets; /* of its neurons */
-  uint64_t neuron;
-  struct cursor *rows; /* of a matrix, to read it by columns */
+  struct columns columns;
   struct cursor x, y;
+  struct diagnosis diagnosis;
 };
 /* Lists the claims and checks that they can be judged; sets which gradients are evaluated. */
 bool validation_begin(struct validation *validation, struct request *request);
 enum step validation_settle(struct validation *validation); /* numbers of claims that came before their dtype */
+const char *verdict_misshapen(void);                        /* what a misshapen claim is told */
 enum step validation_judge(struct validation *validation, const struct result *result);
+
+/* ---- transposed.c: matrices read by their columns ---- */
+
+enum step columns_make(struct columns *columns, struct request *request, const struct tensor *tensor);
+/* Elements [first, first + n) of the transpose. */
+void columns_read(const struct columns *columns, uint64_t first, size_t n, unsigned char *out);
+void cursor_skip(struct cursor *cursor, uint64_t bytes); /* across blocks */
+/* Is its shape that of this one's transpose? */
+bool is_transposed_shape(const struct tensor *tensor, const struct tensor *own);
 
 /* ---- moments.c, diagnose.c: which other definitions they fit ---- */
 
@@ -126,6 +150,9 @@ struct candidate {
   double value; /* of a number; the factor of a gradient */
   unsigned profiles;
 };
+void candidate_add(struct candidate *candidate, struct arena *arena, const char *id, const char *title,
+                   const char *relation, const char *fix); /* one thing more that it is, joined by a plus sign */
+bool is_coarse(const struct verdict *verdict);             /* the tolerance: chance may explain a fit */
 void diagnosis_list(struct verdict *verdict, const struct candidate *candidate, double error); /* best first */
 enum step diagnose_gradient(struct validation *validation, struct verdict *verdict);           /* diagnose_gradient.c */
 

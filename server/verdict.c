@@ -27,6 +27,7 @@ static void add_gradients(struct validation *validation, int term) {
     if (!claimed->tensor[t].present) continue;
     struct verdict *verdict = &validation->verdict[validation->count++];
     *verdict = (struct verdict){.term = term, .claimed = &claimed->tensor[t], .dtype = claimed->tensor[t].dtype};
+    verdict->own = &validation->request->tensor[t];
     verdict->gradient = (struct gradient){.tensor = (rnnloss_tensor)t, .term = term};
     snprintf(verdict->path, sizeof verdict->path, "%s%s%sgradients.%s", term < 0 ? "" : "terms.",
              term < 0 ? "" : info_of(term)->name, term < 0 ? "" : ".", tensor_name((rnnloss_tensor)t));
@@ -43,8 +44,8 @@ static void list_claims(struct validation *validation) {
   for (int term = -1; term < RNNLOSS_TERMS; term++) add_gradients(validation, term);
 }
 
-/* A gradient has the shape of its tensor, which must be there. */
-static bool check_gradient(struct request *request, const struct verdict *verdict) {
+/* A gradient has the shape of its tensor, which must be there; or else of the tensor's transpose. */
+static bool check_gradient(struct request *request, struct verdict *verdict) {
   const rnnloss_tensor t = verdict->gradient.tensor;
   const struct tensor *own = &request->tensor[t], *claimed = verdict->claimed;
   char own_shape[200], claimed_shape[200];
@@ -54,10 +55,18 @@ static bool check_gradient(struct request *request, const struct verdict *verdic
   if (!own->present) return claim_invalid(request, verdict->path, "the tensor %s was not sent", tensor_name(t));
   if (own->rank == claimed->rank && memcmp(own->shape, claimed->shape, own->rank * sizeof *own->shape) == 0)
     return true;
+  verdict->misshapen = t >= RNNLOSS_W_IN && is_transposed_shape(claimed, own);
+  if (verdict->misshapen) return true;
   tensor_shape_text(own, own_shape, sizeof own_shape);
   tensor_shape_text(claimed, claimed_shape, sizeof claimed_shape);
   return claim_invalid(request, verdict->path, "its shape is %s, but that of %s is %s", claimed_shape, tensor_name(t),
                        own_shape);
+}
+
+const char *verdict_misshapen(void) {
+  return "its shape is not that of the tensor but of the tensor's transpose: it fails, whatever its elements are; "
+         "these "
+         "are compared with the transpose of the right gradient";
 }
 
 /* What the claims are about decides which gradients are evaluated, whatever the request says. */
@@ -209,11 +218,25 @@ static size_t next_elements(struct validation *validation, const struct verdict 
   return count;
 }
 
+/* Of a claim that has the transpose's shape. */
+static size_t next_transposed(struct validation *validation, const struct verdict *verdict, const unsigned char **x,
+                              unsigned char *y) {
+  const struct tensor *own = verdict->own;
+  const size_t width = rnnloss_dtype_size(verdict->dtype);
+  unsigned char w[SLICE_ELEMENTS * sizeof(double)];
+  const size_t count = cursor_span(&validation->cursor, SLICE_ELEMENTS * width, x) / width;
+  columns_read(&validation->columns, validation->position, count, w);
+  rnnloss_gradient(&verdict->gradient.affine, 0, count, own->dtype, w, verdict->gradient.dtype, y);
+  cursor_advance(&validation->cursor, count * width);
+  validation->position += count;
+  return count;
+}
+
 static enum step judge_gradient(struct validation *validation, struct verdict *verdict) {
   unsigned char y[SLICE_ELEMENTS * sizeof(double)];
   const unsigned char *x = NULL;
   if (validation->position == 0 && !begin_pass(validation, verdict)) return STEP_FAILED;
-  const size_t count = next_elements(validation, verdict, &x, y);
+  const size_t count = (verdict->misshapen ? next_transposed : next_elements)(validation, verdict, &x, y);
   if (validation->pass == 0)
     rnn_judge_scan(&verdict->judge, count, verdict->dtype, x, verdict->gradient.dtype, y);
   else
@@ -237,10 +260,11 @@ enum step validation_judge(struct validation *validation, const struct result *r
       judge_number(result, verdict);
     } else {
       if (validation->position == 0 && validation->pass == 0) find_gradient(validation, verdict);
-      step = judge_gradient(validation, verdict);
+      if (verdict->misshapen) step = columns_make(&validation->columns, validation->request, verdict->own);
+      if (step == STEP_DONE) step = judge_gradient(validation, verdict);
     }
     if (step != STEP_DONE) return step;
-    verdict->verdict = rnn_judge_verdict(&verdict->judge);
+    verdict->verdict = verdict->misshapen ? RNN_FAIL : rnn_judge_verdict(&verdict->judge);
     validation->at++;
   }
   validation->at = 0;

@@ -111,9 +111,10 @@ static void test_validate(void **state) {
   static const char w[] = "[[1,2],[3,4]]";
   char text[1200];
   snprintf(text, sizeof text,
-           "{\"lambdas\":{\"lambda_fr\":1,\"lambda_fr_sd\":2,\"lambda_hid\":1},\"tensors\":{\"fr\":%s,\"w_hid\":%s},"
+           "{\"lambdas\":{\"lambda_fr\":1,\"lambda_fr_sd\":2,\"lambda_hid\":1,\"lambda_in\":1},\"tensors\":{\"fr\":%s,"
+           "\"w_hid\":%s,\"w_in\":[[1,2],[3,4],[5,6]]},"
            "\"claims\":{\"loss\":7,\"terms\":{\"fr_sd\":{\"loss\":1.4142135623730951,\"gradients\":{\"fr\":%s}},\"fr\":"
-           "15},\"gradients\":{\"fr\":%s,\"w_hid\":[[0.5,1.5],[1,2]]}}}",
+           "15},\"gradients\":{\"fr\":%s,\"w_hid\":[[0.5,1.5],[1,2]],\"w_in\":[[1,2,3],[4,5,6]]}}}",
            fr, w, fr, fr);
   check_text(text, "/validate");
   check_sample("digest", SAMPLE_SAFETENSORS, "/loss?digest=1", NULL, 0);

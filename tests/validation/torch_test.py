@@ -33,6 +33,11 @@ def losses(x):
             "out": x["w_out"].pow(2).mean(), "fr": x["fr"].pow(2).mean(), "fr_sd": sd, "fr_cv": sd / m.mean()}
 
 
+def nn4n_1_0_3(x):
+    squared, absolute = x["fr"].mean(dim=(0, 1)).pow(2), x["fr"].abs().mean(dim=0)
+    return {**losses(x), "fr": squared.mean(), "fr_sd": squared.std(), "fr_cv": absolute.std() / absolute.mean()}
+
+
 def nn4n_1_2_0(x):
     m, absolute = x["fr"].mean(dim=(0, 1)), x["fr"].abs().mean(dim=(0, 1))
     return {**losses(x), "fr": m.pow(2).mean(), "fr_sd": m.std(), "fr_cv": absolute.std() / absolute.mean()}
@@ -113,6 +118,12 @@ class Torch(unittest.TestCase):
         with urllib.request.urlopen(URL + "/validate", json.dumps(body).encode()) as answer:
             self.check(json.load(answer), True)
 
+    def test_releases(self):
+        for dtype in (torch.float32, torch.float64):
+            x = batch(dtype)
+            report = judge(x, worker(x, nn4n_1_0_3))
+            self.assertEqual((self.ids(report, "loss")[:1], self.ids(report, "gradients.fr")), (["nn4n-1.0.3"], ["nn4n-1.0.3"]))
+
     def test_release(self):
         x = batch(torch.float32)
         report = judge(x, worker(x, nn4n_1_2_0))
@@ -135,7 +146,35 @@ class Torch(unittest.TestCase):
         loss.backward()
         report = judge(x, {"terms.mse.loss": loss.detach(), "terms.mse.gradients.pred": x["pred"].grad})
         self.assertEqual(self.ids(report, "terms.mse.loss")[:1], ["sum"])
-        self.assertEqual(self.ids(report, "terms.mse.gradients.pred"), ["scale"])
+        self.assertEqual(self.ids(report, "terms.mse.gradients.pred"), ["sum"])
+
+    def test_definitions(self):
+        """What autograd makes of other definitions."""
+        definitions = {
+            ("pooled-sd", "fr_sd", "fr"): lambda x: x["fr"].std(unbiased=False),
+            ("variance", "fr_sd", "fr"): lambda x: x["fr"].mean(dim=(0, 1)).var(unbiased=False),
+            ("sample-sd", "fr_sd", "fr"): lambda x: x["fr"].mean(dim=(0, 1)).std(),
+            ("temporal-sd", "fr_cv", "fr"): lambda x: x["fr"].std(dim=(0, 1), unbiased=False).mean() / x["fr"].mean(),
+            ("inverse", "fr_cv", "fr"): lambda x: x["fr"].mean() / x["fr"].mean(dim=(0, 1)).std(unbiased=False),
+            ("mean-rate-absolute", "fr", "fr"): lambda x: x["fr"].mean(dim=(0, 1)).abs().mean(),
+            ("frobenius", "hid", "w_hid"): lambda x: torch.linalg.norm(x["w_hid"]),
+            ("rms", "in", "w_in"): lambda x: x["w_in"].pow(2).mean().sqrt(),
+            ("absolute", "mse", "pred"): lambda x: torch.nn.functional.l1_loss(x["pred"], x["target"]),
+            ("sum-over-units", "mse", "pred"): lambda x: (x["pred"] - x["target"]).pow(2).sum(-1).mean(),
+        }
+        for dtype in (torch.float32, torch.float64):
+            for (name, term, tensor), value in definitions.items():
+                x = batch(dtype)
+                (LAMBDAS[term] * value(x)).backward()
+                report = judge(x, {f"terms.{term}.gradients.{tensor}": x[tensor].grad})
+                self.assertEqual(self.ids(report, f"terms.{term}.gradients.{tensor}")[:1], [name], dtype)
+
+    def test_transposed(self):
+        """A worker whose input weights are [N_in, N_hid]."""
+        x = batch(torch.float32)
+        x["w_in"].pow(2).mean().mul(LAMBDAS["in"]).backward()
+        report = judge(x, {"gradients.w_in": x["w_in"].grad.T})
+        self.assertEqual((report["valid"], self.ids(report, "gradients.w_in")), (False, ["transposed"]))
 
 
 def main():
