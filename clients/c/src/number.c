@@ -153,7 +153,10 @@ size_t number_text(rnnloss_client_dtype dtype, const void *element, char out[NUM
     if (memcmp(back, element, size) == 0) break;
   }
   leave(before);
-  if (!strpbrk(out, ".e"))
-    strcat(out, ".0"); /* readers of JSON may take "1" for an integer, and lose the sign of "-0" */
-  return strlen(out);
+  size_t length = strlen(out);
+  if (!strpbrk(out, ".e")) { /* readers of JSON may take "1" for an integer, and lose the sign of "-0" */
+    memcpy(out + length, ".0", sizeof ".0");
+    length += 2;
+  }
+  return length;
 }
