@@ -56,7 +56,6 @@ static bool add_weights(cJSON *root, const rnnloss_client_problem *problem) {
   return well;
 }
 
-/* The object that holds the last name of a path like "terms.fr.loss", whose beginning is made as needed. */
 static cJSON *find_parent(cJSON *claims, const char **path) {
   cJSON *parent = claims;
   for (const char *dot = NULL; parent && (dot = strchr(*path, '.')); *path = dot + 1) {
@@ -71,15 +70,18 @@ static cJSON *find_parent(cJSON *claims, const char **path) {
   return parent;
 }
 
+bool claims_add(struct cJSON *claims, const char *path, struct text *value) {
+  cJSON *parent = find_parent(claims, &path);
+  return add_raw(parent, path, value) && parent;
+}
+
 static bool add_claim(cJSON *claims, const rnnloss_client_tensor *claim) {
-  const char *name = claim->name;
-  cJSON *parent = find_parent(claims, &name);
   struct text text = {0};
   if (claim->rank)
     add_tensor(&text, claim);
   else
     add_number(&text, claim->dtype, claim->data);
-  return add_raw(parent, name, &text) && parent;
+  return claims_add(claims, claim->name, &text);
 }
 
 static bool add_all(cJSON *root, const char *member, const rnnloss_client_tensor *tensors, size_t count,

@@ -100,6 +100,9 @@ bool encode_safetensors(const rnnloss_client_problem *problem, bool claims, stru
                         rnnloss_client_error *error);
 bool encode_json(const rnnloss_client_problem *problem, bool claims, struct body *body, rnnloss_client_error *error);
 void body_free(struct body *body);
+/* Adds JSON text, which it frees, at a path like "terms.fr.loss", whose beginning is made as needed. */
+struct cJSON;
+bool claims_add(struct cJSON *claims, const char *path, struct text *value);
 
 #define NAMES_MAX 1000 /* terms, or names in a list, that an answer may have: far more than there are */
 
@@ -194,6 +197,8 @@ void random_id(char out[ID_MAX + 1]);
 
 bool problem_send(rnnloss_client *client, const char *route, const rnnloss_client_problem *problem, const char *accept,
                   struct exchange *exchange, rnnloss_client_error *error);
+/* A report's text, which must outlive what is made of it; NULL, and why. */
+rnnloss_client_report *report_read(const char *json, size_t length, const char **why);
 /* Takes what the exchange received. */
 rnnloss_client_response *response_make(struct exchange *exchange, rnnloss_client_error *error);
 

@@ -146,36 +146,42 @@ static const char *read_report(struct draft_report *draft, const cJSON *root) {
   return draft->failed ? no_memory : NULL;
 }
 
-static const char *decode(struct draft_report *draft, struct exchange *exchange) {
-  if (exchange->status != 200 || !exchange->length) return "no report of /validate";
-  cJSON *root = cJSON_ParseWithLength(exchange->body, exchange->length);
-  const char *why = cJSON_IsObject(root) ? read_report(draft, root) : "no report of /validate";
+rnnloss_client_report *report_read(const char *json, size_t length, const char **why) {
+  struct draft_report *draft = calloc(1, sizeof *draft);
+  cJSON *root = length ? cJSON_ParseWithLength(json, length) : NULL;
+  *why = !draft ? no_memory : cJSON_IsObject(root) ? read_report(draft, root) : "no report of /validate";
   cJSON_Delete(root);
-  if (why) return why;
-  draft->report.request_id = pool_text(&draft->pool, exchange->request_id, strlen(exchange->request_id));
-  if (!draft->report.request_id) return no_memory;
-  draft->report.json = exchange->body;
+  if (!*why) {
+    draft->report.json = json;
+    return &draft->report;
+  }
+  if (draft) rnnloss_client_report_free(&draft->report);
   return NULL;
 }
 
 bool rnnloss_client_validate(rnnloss_client *client, const rnnloss_client_problem *problem,
                              rnnloss_client_report **report, rnnloss_client_error *error) {
   struct exchange exchange = {0};
+  const char *why = "no report of /validate";
   *report = NULL;
   if (!problem_send(client, "/validate", problem, JSON, &exchange, error)) return false;
-  struct draft_report *draft = calloc(1, sizeof *draft);
-  const char *why = draft ? decode(draft, &exchange) : no_memory;
-  if (why) {
+  rnnloss_client_report *made = exchange.status == 200 ? report_read(exchange.body, exchange.length, &why) : NULL;
+  struct draft_report *draft = (struct draft_report *)made;
+  if (made && !(made->request_id = pool_text(&draft->pool, exchange.request_id, strlen(exchange.request_id)))) {
+    rnnloss_client_report_free(made);
+    made = NULL;
+    why = no_memory;
+  }
+  if (!made) {
     if (why == no_memory)
       error_memory(error);
     else
       error_unexpected(error, &exchange, why);
-    if (draft) rnnloss_client_report_free(&draft->report);
     exchange_free(&exchange);
     return false;
   }
-  pool_adopt(&draft->pool, exchange.block);
-  *report = &draft->report;
+  pool_adopt(&draft->pool, exchange.block); /* the report's text lies in it */
+  *report = made;
   return true;
 }
 
