@@ -6,6 +6,7 @@ import os
 import uuid
 
 import pytest
+
 import rnnloss
 
 

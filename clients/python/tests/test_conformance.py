@@ -6,6 +6,7 @@ import struct
 
 import numpy as np
 import pytest
+
 import rnnloss
 
 KINDS = {"F16": "<f2", "BF16": "<u2", "F32": "<f4", "F64": "<f8"}

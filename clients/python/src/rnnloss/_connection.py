@@ -126,8 +126,9 @@ class Pool:
 
     def take(self) -> Optional[Connection]:
         """An idle connection that seems alive, or None."""
-        if self._process != os.getpid():  # the parent uses those: forget them, and their answers
-            self._idle, self._process = collections.deque(), os.getpid()
+        if self._process != os.getpid():  # the parent uses those; closing them here leaves them open there
+            self.close()
+            self._process = os.getpid()
         while True:
             try:
                 connection = self._idle.pop()
@@ -149,6 +150,9 @@ class Pool:
             connection.close()
         else:
             self._idle.append(connection)
+
+    def __del__(self) -> None:
+        self.close()  # else Python would warn of sockets that nobody closed
 
     def close(self) -> None:
         """Closes the idle connections."""

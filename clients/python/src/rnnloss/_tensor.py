@@ -37,14 +37,16 @@ class bfloat16:  # noqa: N801  (named as dtypes are)
     def from_float32(cls, values: npt.ArrayLike) -> bfloat16:
         """The nearest bfloat16 of each value; ties go to the even one."""
         wide = np.array(values, np.float32, order="C")
-        bits = wide.view(np.uint32) if wide.ndim else wide.reshape(1).view(np.uint32).reshape(())
-        rounded = (bits.astype(np.uint64) + 0x7FFF + ((bits >> 16) & 1)) >> 16
-        return cls(np.where(np.isnan(wide), 0x7FC0, rounded).astype(np.uint16))
+        bits = wide.reshape(-1).view(np.uint32)
+        odd = (bits >> np.uint32(16)) & np.uint32(1)
+        rounded = (bits + np.uint32(0x7FFF) + odd) >> np.uint32(16)  # wraps around for NaNs alone
+        rounded[np.isnan(wide.reshape(-1))] = 0x7FC0
+        return cls(rounded.astype(np.uint16).reshape(wide.shape))
 
     def float32(self) -> npt.NDArray[np.float32]:
         """The same values as float32, which is exact."""
-        wide = np.left_shift(self.bits, 16, dtype=np.uint32)
-        return np.asarray(wide).view(np.float32)
+        wide = self.bits.reshape(-1).astype(np.uint32) << np.uint32(16)
+        return wide.view(np.float32).reshape(self.shape)
 
     @property
     def shape(self) -> tuple[int, ...]:

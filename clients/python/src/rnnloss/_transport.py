@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import email.utils
 import http.client
@@ -23,6 +24,7 @@ from ._errors import Error, unexpected
 VERSION = "0.1.0"
 RETRIED = (429, 503)  # the statuses after which a request is sent again
 PIECE = 1 << 20  # bytes sent at once: the deadline is looked at before each
+ANSWER_LEAST = 64 << 20  # bytes; longer answers must have had a long request
 WAIT_FIRST, WAIT_MOST = 0.1, 2.0  # seconds
 Buffer = Union[bytes, memoryview]
 
@@ -114,7 +116,7 @@ class Answer:
             return self.unexpected("no problem of a rnnlossd")
         try:
             problem = self.json()
-            texts = [problem.get(name) or "" for name in ("type", "title", "detail", "pointer", "request_id")]
+            texts = [problem.get(name, "") for name in ("type", "title", "detail", "pointer", "request_id")]
         except (Error, AttributeError):
             return self.unexpected("no problem of a rnnlossd")
         if not all(isinstance(text, str) for text in texts) or not texts[0].startswith("#"):
@@ -236,7 +238,12 @@ def _send(connection: Connection, request: Request, deadline: float) -> http.cli
 
 def _receive(response: http.client.HTTPResponse, request: Request) -> Answer:
     """Reads the rest of an answer."""
-    most = (64 << 20) + 64 * request.length  # four gradients in F64, as decimals, for each "0," sent
+    with contextlib.closing(response):
+        return _read(response, request)
+
+
+def _read(response: http.client.HTTPResponse, request: Request) -> Answer:
+    most = ANSWER_LEAST + 64 * request.length  # four gradients in F64, as decimals, for each "0," sent
     body = _read_known(response, most) if response.length is not None else _read_unknown(response, most)
     headers = response.headers
     request_id = headers.get("X-Request-Id") or request.request_id
@@ -252,7 +259,6 @@ def _read_known(response: http.client.HTTPResponse, most: int) -> memoryview:
     body = np.empty(length, np.uint8).data
     if length and response.readinto(body) != length:
         raise ConnectionError("the connection was closed in the middle of the answer")
-    response.close()
     return body
 
 

@@ -8,7 +8,6 @@ import numpy as np
 
 try:
     import torch
-    from torch.autograd.function import once_differentiable
 except ImportError as error:
     raise ImportError("rnnloss.torch needs PyTorch: pip install torch, or Debian's python3-torch") from error
 
@@ -117,23 +116,39 @@ class _Loss(torch.autograd.Function):
         given = dict(zip(names, tensors))
         answer = ask(given, wrt)
         ctx.of = [wrt.index(name) if name in wrt else None for name in names]
-        ctx.likes = [(tensor.dtype, tensor.device) for tensor in tensors]
+        ctx.dtypes = [tensor.dtype for tensor in tensors]
         ctx.save_for_backward(*(_tensor(answer.gradients[name]).to(given[name].device) for name in wrt))
         device = tensors[0].device if tensors else "cpu"
         return torch.tensor(answer.loss, dtype=torch.float64, device=device)
 
     @staticmethod
-    @once_differentiable
     def backward(ctx: Any, upstream: Any) -> Any:
-        gradients = ctx.saved_tensors
+        with torch.no_grad():
+            # New tensors: autograd may write into what it gets.
+            scaled = [gradient * upstream.to(gradient.device) for gradient in ctx.saved_tensors]
         results: list[Any] = []
-        for place, (dtype, device) in zip(ctx.of, ctx.likes):
-            if place is None:
-                results.append(None)
-            else:
-                # A new tensor: autograd may write into what it gets.
-                results.append((gradients[place] * upstream.to(device)).to(dtype))
+        for place, dtype in zip(ctx.of, ctx.dtypes):
+            results.append(None if place is None else _once(scaled[place].to(dtype)))
         return (None, None, None, *results)
+
+
+def _once(gradient: torch.Tensor) -> torch.Tensor:
+    """A gradient that can't be differentiated without an error; autograd would take it for a constant."""
+    if not torch.is_grad_enabled():  # without create_graph nobody can try
+        return gradient
+    return _Once.apply(gradient.requires_grad_())
+
+
+class _Once(torch.autograd.Function):
+    """What has a gradient only by name."""
+
+    @staticmethod
+    def forward(ctx: Any, gradient: Any) -> Any:
+        return gradient.view_as(gradient)
+
+    @staticmethod
+    def backward(ctx: Any, upstream: Any) -> Any:
+        raise RuntimeError("the gradients of RNNLoss cannot be differentiated: the daemon computes first ones only")
 
 
 def _gradient_dtype(tensors: Sequence[torch.Tensor]) -> Optional[str]:
