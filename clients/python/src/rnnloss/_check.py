@@ -8,6 +8,10 @@ from typing import Any, Callable, Mapping, Optional, Union
 from ._client import Client
 from ._report import Report
 
+TENSORS = {  # that the gradients of a term can be claimed of
+    "mse": ("pred", "target"), "in": ("w_in",), "hid": ("w_hid",), "out": ("w_out",),
+    "fr": ("fr",), "fr_sd": ("fr",), "fr_cv": ("fr",),
+}  # fmt: skip
 Result = Any  # of a loss function: a scalar, (scalar, gradients), or scalars by term
 
 

@@ -14,7 +14,7 @@ try:
 except ImportError as error:
     raise ImportError("rnnloss.jax needs JAX 0.4.20 or later: pip install jax") from error
 
-from ._check import as_claims
+from ._check import TENSORS, as_claims
 from ._client import Client
 
 __all__ = ["RNNLoss"]
@@ -134,7 +134,7 @@ def claims(
     found = as_claims(fn(**arrays))
     sources = {name: arrays[name] for name in wrt}
 
-    def gradients(path: Sequence[str]) -> dict[str, jax.Array]:
+    def gradients(path: Sequence[str], sources: Mapping[str, jax.Array]) -> dict[str, jax.Array]:
         def value(sources: Mapping[str, jax.Array]) -> jax.Array:
             part = as_claims(fn(**{**arrays, **sources}))
             for name in path:
@@ -144,7 +144,8 @@ def claims(
         return dict(jax.grad(value)(sources))
 
     if "loss" in found and "gradients" not in found:
-        found["gradients"] = gradients(["loss"])
+        found["gradients"] = gradients(["loss"], sources)
     for name, value in found.get("terms", {}).items():
-        found["terms"][name] = {"loss": value, "gradients": gradients(["terms", name])}
+        own = {tensor: array for tensor, array in sources.items() if tensor in TENSORS.get(name, ())}
+        found["terms"][name] = {"loss": value, "gradients": gradients(["terms", name], own)}
     return {name: np.asarray(value) for name, value in arrays.items()}, found

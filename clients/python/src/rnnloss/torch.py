@@ -11,7 +11,7 @@ try:
 except ImportError as error:
     raise ImportError("rnnloss.torch needs PyTorch: pip install torch, or Debian's python3-torch") from error
 
-from ._check import as_claims
+from ._check import TENSORS, as_claims
 from ._client import Client
 from ._loss import Loss, Term
 from ._tensor import bfloat16
@@ -187,7 +187,8 @@ def claims(
     if "loss" in found and "gradients" not in found:
         found["gradients"] = _autograd(found["loss"], sources)
     for name, value in found.get("terms", {}).items():
-        found["terms"][name] = {"loss": value, "gradients": _autograd(value, sources)}
+        own = {tensor: leaf for tensor, leaf in sources.items() if tensor in TENSORS.get(name, ())}
+        found["terms"][name] = {"loss": value, "gradients": _autograd(value, own)}
     return {name: _array(value) for name, value in tensors.items()}, _arrays(found)
 
 
