@@ -101,7 +101,7 @@ def test_connect_timeout():
         began = time.monotonic()
         client = rnnloss.Client(f"http://127.0.0.1:{name[1]}", connect_timeout=0.3, retries=0)
         error = refused(client)
-        assert 0.25 < time.monotonic() - began < 2
+        assert 0.25 < time.monotonic() - began < 4
         assert error.type == "unreachable"
         client = rnnloss.Client(f"http://127.0.0.1:{name[1]}", timeout=0.3)
         assert refused(client).type == "timeout"
@@ -164,5 +164,5 @@ def test_nothing_is_smuggled_into_the_head(client, bad):
     with pytest.raises(ValueError, match="head of a request"):
         client.request("GET", "/" + bad)
     with pytest.raises(ValueError, match="head of a request"):
-        rnnloss.Client("http://h", token=bad).version()
+        rnnloss.Client("http://h", token=bad)
     assert client.version()["contract"] == 1

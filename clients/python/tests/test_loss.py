@@ -307,6 +307,8 @@ def test_raw_requests(client):
     assert answer.json()["loss"] == 4
     assert (answer.status, answer.content_type) == (200, "application/json")
     assert answer.headers["Server"].startswith("rnnlossd/")
+    body = np.frombuffer(b'{"lambdas": {"lambda_fr": 1}, "tensors": {"fr": [2]}}   ', np.float64)
+    assert client.request("POST", "/loss", body.data, content_type="application/json").json()["loss"] == 4
     assert client.request("GET", "/healthz", request_id="mine").request_id == "mine"
     with pytest.raises(rnnloss.Error) as caught:
         client.request("POST", "/loss", b"{", content_type="application/json")

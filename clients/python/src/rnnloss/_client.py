@@ -17,7 +17,7 @@ from ._endpoint import parse_all
 from ._errors import Error
 from ._request import MEDIA_TYPES, Option, problem
 from ._tensor import bfloat16
-from ._transport import VERSION, Answer, Buffer, Request, Settings, Transport
+from ._transport import VERSION, Answer, Buffer, Request, Settings, Transport, check_sendable
 
 Tensor = Union[npt.ArrayLike, bfloat16]
 DEFAULT = "http://127.0.0.1:8080"
@@ -60,6 +60,7 @@ class Client:
             endpoints = os.environ.get("RNNLOSS_URL") or DEFAULT
         if token is None:
             token = os.environ.get("RNNLOSS_TOKEN", "")
+        check_sendable(token.strip())
         trusted, shown, secret = (None if path is None else os.fspath(path) for path in (ca, cert, key))
         given = parse_all(endpoints if isinstance(endpoints, str) else tuple(endpoints))
         self._start(Settings(given, token.strip() or None, trusted, shown, secret, timeout, connect_timeout, retries))
@@ -265,14 +266,15 @@ class Client:
         Args:
             method: ``GET`` or ``POST``.
             target: path and query, as ``/loss?lambda_mse=1``.
-            body: bytes, a memoryview of bytes, or a sequence of those; none is copied.
+            body: bytes, a contiguous memoryview, or a sequence of those; none is copied.
             content_type: of the body, as ``application/json``.
             accept: the encoding that is wanted.
             timeout: seconds, instead of the client's.
             request_id: instead of a new one.
 
         """
-        pieces = [body] if isinstance(body, (bytes, bytearray, memoryview)) else body
+        buffers = [body] if isinstance(body, (bytes, bytearray, memoryview)) else body
+        pieces = [memoryview(buffer).cast("B") for buffer in buffers]
         return self._call(method, target, pieces, content_type, accept, timeout, request_id)
 
     def _get(self, target: str, timeout: Optional[float], request_id: Optional[str]) -> dict[str, Any]:

@@ -55,6 +55,7 @@ class Connection(http.client.HTTPConnection):
     """One connection to an endpoint. `deadline` is that of the exchange it is used for."""
 
     sock: Optional[_DeadlineSocket]
+    is_spent = False  # its request was not sent as a whole: no other can follow
 
     def __init__(self, endpoint: Endpoint, tls: Optional[ssl.SSLContext], connect_timeout: float) -> None:
         super().__init__(endpoint.authority)
@@ -146,7 +147,12 @@ class Pool:
 
     def give(self, connection: Connection) -> None:
         """Takes back a connection whose answer has been read to its end."""
-        if connection.sock is None or len(self._idle) >= IDLE_MOST or self._process != os.getpid():
+        if (
+            connection.sock is None
+            or connection.is_spent
+            or len(self._idle) >= IDLE_MOST
+            or self._process != os.getpid()
+        ):
             connection.close()
         else:
             self._idle.append(connection)

@@ -29,6 +29,12 @@ WAIT_FIRST, WAIT_MOST = 0.1, 2.0  # seconds
 Buffer = Union[bytes, memoryview]
 
 
+def check_sendable(text: str) -> None:
+    """Raises ValueError if a text can't stand in the head of a request."""
+    if not (text.isascii() and text.isprintable()):
+        raise ValueError(f"{text!r} cannot be sent in the head of a request")
+
+
 @dataclass(frozen=True)
 class Settings:
     """What a client was made with."""
@@ -56,8 +62,7 @@ class Request:
     def __post_init__(self) -> None:
         # Before a connection is taken, and so that nothing can be smuggled into the head.
         for text in (self.target, *self.headers.values()):
-            if not (text.isascii() and text.isprintable()):
-                raise ValueError(f"{text!r} cannot be sent in the head of a request")
+            check_sendable(text)
 
     @property
     def length(self) -> int:
@@ -200,25 +205,24 @@ class Transport:
         return answer
 
 
-class _closing_on_error:  # noqa: N801  (used like a function)
-    """Closes a connection in whose exchange something went wrong; what is no HTTP becomes `unexpected-answer`."""
-
-    def __init__(self, connection: Connection, request: Request) -> None:
-        self._connection = connection
-        self._request = request
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: Optional[type], error: Optional[BaseException], _trace: object) -> None:
-        if error is None:
-            return
-        self._connection.close()
-        if isinstance(error, http.client.IncompleteRead):
-            raise ConnectionError(f"the answer ended too early: {error}") from error
-        if isinstance(error, (http.client.HTTPException, ValueError)) and not isinstance(error, OSError):
-            detail = f"this is no HTTP: {type(error).__name__} {str(error)[:200]}"
-            raise unexpected(0, detail, self._request.request_id) from error
+@contextlib.contextmanager
+def _closing_on_error(connection: Connection, request: Request) -> Iterator[None]:
+    """Closes a connection in whose exchange something goes wrong; what is no HTTP becomes `unexpected-answer`."""
+    try:
+        yield
+    except http.client.IncompleteRead as error:
+        connection.close()
+        raise ConnectionError(f"the answer ended too early: {error}") from error
+    except OSError:  # RemoteDisconnected, which is an HTTPException too, among them
+        connection.close()
+        raise
+    except (http.client.HTTPException, ValueError) as error:
+        connection.close()
+        detail = f"this is no HTTP: {type(error).__name__} {str(error)[:200]}"
+        raise unexpected(0, detail, request.request_id) from error
+    except BaseException:
+        connection.close()
+        raise
 
 
 def _send(connection: Connection, request: Request, deadline: float) -> http.client.HTTPResponse:
@@ -231,8 +235,8 @@ def _send(connection: Connection, request: Request, deadline: float) -> http.cli
         try:
             connection.endheaders(request.pieces() if request.length else None)
         except (BrokenPipeError, ConnectionResetError):
-            # A daemon that refuses a request before its body answers, and then reads no further.
-            return connection.getresponse()
+            # A daemon that refuses a request before its body has answered already, and reads no further.
+            connection.is_spent = True
         return connection.getresponse()
 
 

@@ -31,7 +31,8 @@ class RNNLoss(torch.nn.Module):
     tensor) and become float16 once they are multiplied: what a GradScaler scales has then not underflowed before.
 
     Tensors may be on any device: others than the CPU's are copied there and their gradients back. Non-contiguous ones
-    are made contiguous. Differentiating twice raises RuntimeError.
+    are made contiguous. (Apple's MPS devices, which have no float64, are not supported.) Differentiating twice raises
+    RuntimeError.
 
     Args:
         client: by default a `Client()`.
