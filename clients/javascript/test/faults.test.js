@@ -141,6 +141,14 @@ test('a kept connection that breaks under a request is replaced once', async () 
   }
 });
 
+test('its replacement is a new one, even if others are kept', async () => {
+  const client = fresh({ retries: 0 });
+  await Promise.all([1, 2, 3].map(() => client.version()));
+  const requestId = fault('reset', 2);
+  await assert.rejects(client.loss(PROBLEM, { requestId }), { type: 'unreachable' });
+  assert.equal((await attempts(requestId)).attempts, 2);
+});
+
 test('connections are kept', async () => {
   const client = fresh();
   const requestId = fault('none', 0);
@@ -167,7 +175,13 @@ test('the endpoint that answered last is the first of later calls', async () => 
   await client.version({ requestId: later });
   assert.equal((await attempts(requestId)).attempts, 1);
   assert.equal((await attempts(later)).attempts, 0);
-  await assert.rejects(client.loss({ lambdas: { lambda_fr: 1 } }), { type: 'missing-tensor' }); // answers, too
+});
+
+test('a problem is an answer, too', async () => {
+  const client = new Client({ endpoints: [FAULTS, URL_] });
+  const later = fault('none', 0);
+  const wrong = { lambdas: { lambda_fr: 1 } };
+  await assert.rejects(client.loss(wrong, { requestId: fault('close', 1) }), { type: 'missing-tensor' });
   await client.version({ requestId: later });
   assert.equal((await attempts(later)).attempts, 0);
 });

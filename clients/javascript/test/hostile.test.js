@@ -234,6 +234,42 @@ test('Retry-After may be a date, or nonsense', async () => {
   }
 });
 
+test('a Retry-After is that of one round', async () => {
+  const waits = ['1', '0'];
+  const other = http.createServer((request, response) => {
+    const wait = waits.shift();
+    response.writeHead(wait ? 503 : 404, { 'Retry-After': wait ?? '0' }).end();
+  });
+  other.listen(0, '127.0.0.1');
+  await once(other, 'listening');
+  const began = performance.now();
+  const lost = new Client({ endpoints: `http://127.0.0.1:${other.address().port}` });
+  await assert.rejects(lost.version(), { status: 404 });
+  const took = performance.now() - began;
+  assert.ok(took >= 1000 && took < 1900, `${took} ms`);
+  lost.close();
+  other.close();
+});
+
+test('an answer before the request has been read ends the connection', async () => {
+  const body = '{"type":"#too-large","detail":"x"}';
+  const head = `HTTP/1.1 413 x\r\nContent-Type: application/problem+json\r\nContent-Length: ${body.length}\r\n\r\n`;
+  const sockets = [];
+  const other = net.createServer((socket) => {
+    sockets.push(socket.on('error', () => {}));
+    socket.once('data', () => socket.pause().write(head + body));
+  });
+  other.listen(0, '127.0.0.1');
+  await once(other, 'listening');
+  const early = new Client({ endpoints: `http://127.0.0.1:${other.address().port}` });
+  await assert.rejects(early.request('POST', '/loss', { body: new Uint8Array(2 ** 26) }), { type: 'too-large' });
+  const closed = once(sockets[0], 'close');
+  sockets[0].resume();
+  await closed;
+  assert.ok(sockets[0].bytesRead < 2 ** 26);
+  other.close();
+});
+
 test('what is not HTTP', async () => {
   const texts = [
     'hello\r\n\r\n',
