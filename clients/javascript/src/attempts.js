@@ -3,7 +3,7 @@ import { problemOf, retryAfter } from './answers.js';
 import { Deadline } from './deadline.js';
 import { ConnectionError, RnnlossError } from './errors.js';
 
-const BACKOFF = 100; // milliseconds before round 0, on average half of it
+const BACKOFF = 100; // milliseconds; doubled for each round
 const LONGEST_BACKOFF = 2_000;
 
 /**

@@ -1,6 +1,6 @@
 import { RnnlossError } from './errors.js';
 
-const LONGEST_TIMER = 2 ** 31 - 1;
+const LONGEST_TIMER = 2 ** 31 - 1; // milliseconds, 25 days
 
 /** The time that a call may take, and its caller's wish to end it, as one signal. */
 export class Deadline {
@@ -16,17 +16,15 @@ export class Deadline {
    * @param {AbortSignal} [caller]
    */
   constructor(timeout, caller) {
-    this.#end = performance.now() + timeout;
+    const limit = Math.min(timeout, LONGEST_TIMER);
+    this.#end = performance.now() + limit;
     this.#caller = caller;
     if (caller?.aborted) this.#aborted();
     caller?.addEventListener('abort', this.#aborted);
-    this.#timer = setTimeout(
-      () => {
-        this.#expired = true;
-        this.#controller.abort();
-      },
-      Math.min(timeout, LONGEST_TIMER),
-    );
+    this.#timer = setTimeout(() => {
+      this.#expired = true;
+      this.#controller.abort();
+    }, limit);
   }
 
   get signal() {

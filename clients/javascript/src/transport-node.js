@@ -84,7 +84,7 @@ export class NodeTransport {
 }
 
 /** A connection had been closed before it was used again. */
-class Stale extends Error {}
+class Stale extends ConnectionError {}
 
 /**
  * The answer to a request.
@@ -97,7 +97,9 @@ async function exchange(request) {
     ([first]) => /** @type {http.IncomingMessage} */ (first),
     (cause) => {
       const untrusted = Boolean(/** @type {any} */ (request.socket)?.authorizationError);
-      throw request.reusedSocket && CLOSED.includes(cause.code) ? new Stale() : new ConnectionError(cause, !untrusted);
+      throw request.reusedSocket && CLOSED.includes(cause.code)
+        ? new Stale(cause, true)
+        : new ConnectionError(cause, !untrusted);
     },
   );
   const body = await bodyOf(response).catch((cause) => {

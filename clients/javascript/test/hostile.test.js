@@ -270,6 +270,23 @@ test('an answer before the request has been read ends the connection', async () 
   other.close();
 });
 
+test('the replacement of a connection is a new one, even if others are kept', async () => {
+  let connections = 0;
+  const other = http.createServer((request, response) => {
+    if (request.url === '/last') request.socket.destroy();
+    else setTimeout(() => response.end(), 20);
+  });
+  other.on('connection', () => (connections += 1)).listen(0, '127.0.0.1');
+  await once(other, 'listening');
+  const own = new Client({ endpoints: `http://127.0.0.1:${other.address().port}`, retries: 0 });
+  await Promise.all([1, 2, 3].map(() => own.request('GET', '/first')));
+  assert.equal(connections, 3);
+  await assert.rejects(own.request('GET', '/last'), { type: 'unreachable' });
+  assert.equal(connections, 4);
+  own.close();
+  other.close();
+});
+
 test('what is not HTTP', async () => {
   const texts = [
     'hello\r\n\r\n',

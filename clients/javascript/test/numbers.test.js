@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { fromBFloat16, fromFloat16, tensor, toBFloat16, toFloat16 } from 'rnnloss';
+import { writeFile } from '../src/safetensors.js';
 import { swapped } from '../src/tensors.js';
 
 const ALL = Uint16Array.from({ length: 65536 }, (_, i) => i);
@@ -71,6 +72,21 @@ test('tensor takes nested arrays', () => {
   assert.deepEqual(tensor([7.038531e-26]).data, Float32Array.of(7.038531e-26));
   for (const ragged of [[[1], [1, 2]], [[1], 2], [1, [2]], ['x'], [[1, 2], [3]], [[]].concat([[1]])]) {
     assert.throws(() => tensor(ragged), RangeError);
+  }
+});
+
+test('a file is its aligned header and the memory of the tensors', () => {
+  for (const name of ['a', 'ab', 'abc', 'abcdefgh']) {
+    const data = Float32Array.of(1, 2, 3).subarray(1);
+    const [header, piece] = writeFile([['option', name]], [[name, { dtype: 'F32', shape: [2], data }]]);
+    assert.equal(header.length % 8, 0);
+    assert.equal(new DataView(header.buffer).getBigUint64(0, true), BigInt(header.length - 8));
+    assert.deepEqual(JSON.parse(new TextDecoder().decode(header.subarray(8))), {
+      __metadata__: { option: name },
+      [name]: { dtype: 'F32', shape: [2], data_offsets: [0, 8] },
+    });
+    assert.equal(piece.buffer, data.buffer);
+    assert.deepEqual([piece.byteOffset, piece.length], [4, 8]);
   }
 });
 

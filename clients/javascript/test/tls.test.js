@@ -46,15 +46,13 @@ test('who shows no certificate is refused', async () => {
 test('a daemon that is not trusted is asked once', async () => {
   for (const ca of [undefined, CERT]) {
     const client = new Client({ ...all, ca, endpoints: [TLS_URL, CLOSED], retries: 9 });
-    // another attempt would end at the closed endpoint, after a while
-    const began = performance.now();
+    // the last of more attempts would find nobody, rather than a certificate
     await assert.rejects(client.loss(PROBLEM), (error) => {
       assert.equal(error.type, 'unreachable');
       assert.equal(error.status, 0);
       assert.match(error.message, /certificate/);
       return true;
     });
-    assert.ok(performance.now() - began < 1000);
     assert.equal((await client.health())[0].state, 'unreachable');
   }
 });
