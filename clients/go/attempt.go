@@ -10,7 +10,6 @@ import (
 	"net/http/httptrace"
 	"strconv"
 	"sync/atomic"
-	"syscall"
 	"time"
 )
 
@@ -95,10 +94,14 @@ func lost(ctx context.Context, c *call, err error, begun bool) outcome {
 
 // isBroken tells a connection that ended, or that was never there, from one that works but says something odd.
 func isBroken(err error) bool {
-	for _, end := range []error{io.EOF, io.ErrUnexpectedEOF, io.ErrClosedPipe, net.ErrClosed, syscall.ECONNRESET, syscall.EPIPE, syscall.ECONNABORTED} {
+	for _, end := range []error{io.EOF, io.ErrUnexpectedEOF, io.ErrClosedPipe, net.ErrClosed} {
 		if errors.Is(err, end) {
 			return true
 		}
+	}
+	var operation *net.OpError
+	if errors.As(err, &operation) {
+		return !isAlert(operation)
 	}
 	var network net.Error
 	return errors.As(err, &network) && network.Timeout()

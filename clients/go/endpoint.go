@@ -104,11 +104,16 @@ type handshakeError struct{ cause error }
 func (e *handshakeError) Error() string { return e.cause.Error() }
 func (e *handshakeError) Unwrap() error { return e.cause }
 
-// isHopeless says that another attempt would fail as this one did: on a handshake, or on the daemon's alert about one.
+// isHopeless says that another attempt would fail as this one did.
 func isHopeless(err error) bool {
 	var handshake *handshakeError
 	var operation *net.OpError
-	return errors.As(err, &handshake) || errors.As(err, &operation) && operation.Op == "remote error"
+	return errors.As(err, &handshake) || errors.As(err, &operation) && isAlert(operation)
+}
+
+// isAlert tells the alerts of TLS, the peer's and one's own, from errors of the network.
+func isAlert(operation *net.OpError) bool {
+	return operation.Op == "remote error" || operation.Op == "local error"
 }
 
 // within limits a context to a time from now; 0 is no limit.

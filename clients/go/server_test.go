@@ -131,17 +131,20 @@ func TestRetryAfterOfOneEndpointOfTwo(t *testing.T) {
 		w.Header().Set("Retry-After", time.Now().Add(2*time.Second).UTC().Format(http.TimeFormat)) // a date: in 1 to 2 s
 		say(503, "application/problem+json", draining)(w, r)
 	})
-	times := []time.Time{}
+	times := make(chan time.Time, 9)
 	second := newScript(t, func(w http.ResponseWriter, r *http.Request) {
-		times = append(times, time.Now())
+		times <- time.Now()
 		say(429, "text/html", "<p>busy")(w, r)
 	})
 	began := time.Now()
 	client := newClient(t, rnnloss.WithEndpoints(first.URL, second.URL))
 	_, err := client.Loss(context.Background(), small())
 	wantError(t, err, "draining", 503)
-	if len(first.requests()) != 2 || len(times) != 2 || times[0].Sub(began) > 900*time.Millisecond || times[1].Sub(began) < 900*time.Millisecond {
-		t.Errorf("asked the second after %v of %v", times, began)
+	if len(first.requests()) != 2 || len(times) != 2 {
+		t.Fatalf("asked the first %d times, the second %d", len(first.requests()), len(times))
+	}
+	if once, again := (<-times).Sub(began), (<-times).Sub(began); once > 900*time.Millisecond || again < 900*time.Millisecond {
+		t.Errorf("asked the second after %v and %v", once, again)
 	}
 }
 

@@ -30,8 +30,8 @@ type bound struct {
 	limit float64
 }
 
-// Close is a tolerance of |claim - value| <= atol + rtol*|value|.
-func Close(rtol, atol float64) Tolerance {
+// Within is a tolerance of |claim - value| <= atol + rtol*|value|.
+func Within(rtol, atol float64) Tolerance {
 	return Tolerance{bounds: []bound{{"rtol", rtol}, {"atol", atol}}}
 }
 

@@ -118,9 +118,9 @@ func TestTolerances(t *testing.T) {
 			{near, rnnloss.ULPs(1), rnnloss.Pass},
 			{rnnloss.Scalar(smallLoss + 1e-7), ulpsOfF64, rnnloss.Fail},
 			{rnnloss.Scalar(smallLoss + 1e-7), rnnloss.ULPs(1), rnnloss.Pass},
-			{near, rnnloss.Close(0, 0), rnnloss.Fail},
-			{wrong, rnnloss.Close(0.1, 0), rnnloss.Pass},
-			{wrong, rnnloss.Close(1e-9, 0.1), rnnloss.Inconclusive},
+			{near, rnnloss.Within(0, 0), rnnloss.Fail},
+			{wrong, rnnloss.Within(0.1, 0), rnnloss.Pass},
+			{wrong, rnnloss.Within(1e-9, 0.1), rnnloss.Inconclusive},
 			{rnnloss.Scalar(smallLoss * (1 + 1e-6)), rnnloss.Tolerance{DType: rnnloss.Float32}, rnnloss.Pass},
 			{rnnloss.Scalar(math.NaN()), rnnloss.Tolerance{}, rnnloss.Fail},
 		} {

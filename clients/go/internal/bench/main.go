@@ -24,7 +24,7 @@ func main() {
 	}
 	rates := make([]float32, batch*steps*neurons)
 	for i := range rates {
-		rates[i] = float32(i*2654435761%4096) / 4096
+		rates[i] = float32(uint32(i)*2654435761>>20) / 4096
 	}
 	request := &rnnloss.Request{
 		Lambdas: map[string]float64{"lambda_fr": 1, "lambda_fr_sd": 0.1, "lambda_fr_cv": 0.1},
