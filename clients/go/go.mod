@@ -1,0 +1,3 @@
+module rnnloss
+
+go 1.19
