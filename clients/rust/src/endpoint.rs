@@ -117,9 +117,11 @@ impl Endpoint {
     /// Sends a request; the answer's body is still to be read.
     fn run(&self, call: &Call) -> Result<http::Response<ureq::Body>, ureq::Error> {
         let request = call.request;
+        // Without a slash a path would change the host.
+        let path = request.path.strip_prefix('/').unwrap_or(&request.path);
         let mut builder = http::Request::builder()
             .method(request.method)
-            .uri(format!("{}{}", self.base, request.path))
+            .uri(format!("{}/{path}", self.base))
             .header("x-request-id", call.id);
         if let Some(authorization) = call.authorization {
             builder = builder.header("authorization", authorization);

@@ -36,20 +36,20 @@ impl Endpoints {
     pub(crate) fn call(&self, call: &Call) -> Result<Answer, Error> {
         let count = self.all.len();
         let first = self.preferred.load(Ordering::Relaxed);
-        let mut asked_to_wait = Duration::ZERO;
-        for attempt in 0.. {
-            let at = (first + attempt as usize) % count;
+        let (mut attempt, mut asked_to_wait) = (0, Duration::ZERO);
+        loop {
+            let at = (first + attempt) % count;
             let failed = match self.attempt(at, call) {
                 Ok(answer) => return Ok(answer),
                 Err(failed) => failed,
             };
-            if !failed.again || attempt >= self.retries {
+            if !failed.again || attempt >= self.retries as usize {
                 return Err(failed.error);
             }
             asked_to_wait = asked_to_wait.max(failed.retry_after);
-            let next = attempt as usize + 1;
-            if next % count == 0 {
-                let wait = wait(next / count, random::unit()).max(asked_to_wait);
+            attempt += 1;
+            if attempt % count == 0 {
+                let wait = wait(attempt / count, random::unit()).max(asked_to_wait);
                 if call.deadline.left().is_some_and(|left| left <= wait) {
                     return Err(failed.error);
                 }
@@ -57,7 +57,6 @@ impl Endpoints {
                 asked_to_wait = Duration::ZERO;
             }
         }
-        unreachable!("the attempts end with an answer or with an error")
     }
 
     fn attempt(&self, at: usize, call: &Call) -> Result<Answer, Attempt> {

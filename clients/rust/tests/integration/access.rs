@@ -111,3 +111,22 @@ fn a_unix_socket_is_an_endpoint_like_others() {
     let error = Client::builder().endpoint("unix:/nonexistent/socket").retries(1).build().unwrap().terms().unwrap_err();
     assert_eq!((error.kind(), error.status()), (Error::UNREACHABLE, 0));
 }
+
+#[cfg(unix)]
+#[test]
+fn a_unix_socket_whose_queue_is_full_ends_by_the_connect_timeout() {
+    use socket2::{Domain, SockAddr, Socket, Type};
+
+    let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("full");
+    let _ = std::fs::remove_file(&path);
+    let listener = Socket::new(Domain::UNIX, Type::STREAM, None).unwrap();
+    listener.bind(&SockAddr::unix(&path).unwrap()).unwrap();
+    listener.listen(0).unwrap();
+    let _first = std::os::unix::net::UnixStream::connect(&path).unwrap();
+    let builder = Client::builder().endpoint(format!("unix:{}", path.display())).retries(0);
+    let began = Instant::now();
+    let error = builder.connect_timeout(Duration::from_millis(300)).build().unwrap().version().unwrap_err();
+    assert_eq!((error.kind(), error.status()), (Error::UNREACHABLE, 0));
+    let took = began.elapsed();
+    assert!(took >= Duration::from_millis(300) && took < Duration::from_secs(3), "{took:?}");
+}

@@ -169,6 +169,9 @@ fn health_is_told_of_each_endpoint() {
 
 #[test]
 fn what_cannot_be_sent_is_said() {
-    let error = client().request(&Request::get("/terms").request_id("a\nb")).unwrap_err();
-    assert_eq!((error.kind(), error.status()), (Error::INVALID_REQUEST, 0));
+    for request in [Request::get("/terms").request_id("a\nb"), Request::get("/a b")] {
+        let error = client().request(&request).unwrap_err();
+        assert_eq!((error.kind(), error.status()), (Error::INVALID_REQUEST, 0));
+    }
+    assert_eq!(client().request(&Request::get("version")).unwrap().status(), 200);
 }
