@@ -13,6 +13,8 @@ import java.util.stream.Collectors;
 public final class ClaimReport {
   private final Json json;
   private final Verdict verdict;
+  private final OptionalDouble claimed;
+  private final OptionalDouble canonical;
   private final Map<String, Difference> largest;
   private final Difference firstMismatch;
   private final List<Diagnosis> diagnosis;
@@ -20,6 +22,8 @@ public final class ClaimReport {
   ClaimReport(Json json) {
     this.json = json;
     verdict = Verdict.valueOf(json.get("verdict").asString().toUpperCase(Locale.ROOT));
+    claimed = number(json, "claimed");
+    canonical = number(json, "canonical");
     largest = json.has("largest") ? differences(json.get("largest")) : Map.of();
     firstMismatch = json.has("first_mismatch") ? new Difference(json.get("first_mismatch")) : null;
     diagnosis =
@@ -57,7 +61,7 @@ public final class ClaimReport {
    * @return its value, if the claim is a number
    */
   public OptionalDouble claimed() {
-    return number(json, "claimed");
+    return claimed;
   }
 
   /**
@@ -66,7 +70,7 @@ public final class ClaimReport {
    * @return its value, if the claim is a number
    */
   public OptionalDouble canonical() {
-    return number(json, "canonical");
+    return canonical;
   }
 
   /**

@@ -6,12 +6,14 @@ import java.util.stream.Collectors;
 
 /** How far a claim is from the right value, and where. */
 public final class Difference {
-  private final Json json;
   private final double difference;
   private final List<Long> index;
+  private final OptionalDouble claimed;
+  private final OptionalDouble canonical;
 
   Difference(Json json) {
-    this.json = json;
+    claimed = ClaimReport.number(json, "claimed");
+    canonical = ClaimReport.number(json, "canonical");
     difference = json.get("difference").asDouble();
     index =
         json.get("index").items().stream()
@@ -43,7 +45,7 @@ public final class Difference {
    * @return its value, if the claim is a gradient
    */
   public OptionalDouble claimed() {
-    return ClaimReport.number(json, "claimed");
+    return claimed;
   }
 
   /**
@@ -52,6 +54,6 @@ public final class Difference {
    * @return its value, if the claim is a gradient
    */
   public OptionalDouble canonical() {
-    return ClaimReport.number(json, "canonical");
+    return canonical;
   }
 }

@@ -4,6 +4,7 @@ import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.net.InetAddress;
+import java.net.InetSocketAddress;
 import java.net.ServerSocket;
 import java.net.Socket;
 import java.nio.charset.StandardCharsets;
@@ -26,7 +27,8 @@ final class RawServer implements AutoCloseable {
   private final AtomicReference<String> head = new AtomicReference<>("");
 
   private RawServer(String address, int backlog) throws IOException {
-    listening = new ServerSocket(0, backlog, InetAddress.getAllByName(address)[0]);
+    listening = new ServerSocket();
+    listening.bind(new InetSocketAddress(address, 0), backlog);
   }
 
   /** Closes each connection as soon as it is there. */
@@ -70,7 +72,7 @@ final class RawServer implements AutoCloseable {
     return new RawServer(address, 50)
         .serve(
             connection -> {
-              try (Socket other = new Socket("127.0.0.1", port)) {
+              try (Socket other = new Socket(InetAddress.getLoopbackAddress(), port)) {
                 Thread back =
                     start(() -> other.getInputStream().transferTo(connection.getOutputStream()));
                 connection.getInputStream().transferTo(other.getOutputStream());
