@@ -29,7 +29,7 @@ final class BodyCollector implements BodySubscriber<ByteBuffer> {
   private final long announced;
   private byte[] bytes;
   private int length;
-  private Flow.Subscription subscription;
+  private volatile Flow.Subscription subscription;
 
   /**
    * Collects a body.
@@ -75,6 +75,14 @@ final class BodyCollector implements BodySubscriber<ByteBuffer> {
     }
     piece.get(bytes, length, piece.remaining());
     length = end;
+  }
+
+  /** Asks for no more, if anything has been asked for. */
+  void cancel() {
+    Flow.Subscription current = subscription;
+    if (current != null) {
+      current.cancel();
+    }
   }
 
   private void refuse() {

@@ -20,7 +20,7 @@ final class Exchange {
   private final Deadline deadline;
   private final Body body;
   private final CompletableFuture<HttpResponse<ByteBuffer>> response;
-  private volatile boolean answered;
+  private volatile BodyCollector collector;
 
   /** Begins to send a request. */
   Exchange(HttpClient http, Endpoint endpoint, Call call, Deadline deadline) {
@@ -33,13 +33,13 @@ final class Exchange {
   }
 
   private HttpResponse.BodySubscriber<ByteBuffer> collect(HttpResponse.ResponseInfo info) {
-    answered = true;
-    return new BodyCollector(info.headers().firstValueAsLong("Content-Length").orElse(0));
+    collector = new BodyCollector(info.headers().firstValueAsLong("Content-Length").orElse(0));
+    return collector;
   }
 
   /** Whether the request went out, but not even the beginning of an answer came. */
   boolean unanswered() {
-    return body.begun() && !answered;
+    return body.begun() && collector == null;
   }
 
   /**
@@ -57,14 +57,22 @@ final class Exchange {
       }
       return answer;
     } catch (TimeoutException e) {
-      response.cancel(true);
+      abandon();
       throw deadline.exception(call.requestId());
     } catch (InterruptedException e) {
-      response.cancel(true);
+      abandon();
       Thread.currentThread().interrupt();
       throw RnnLossException.timeout("the thread was interrupted", call.requestId());
     } catch (ExecutionException e) {
       throw broken(e.getCause());
+    }
+  }
+
+  /** Ends the connection; before Java 16 cancelling the response alone doesn't. */
+  private void abandon() {
+    response.cancel(true);
+    if (collector != null) {
+      collector.cancel();
     }
   }
 

@@ -193,6 +193,28 @@ class FaultsTest {
   }
 
   @Test
+  void anAnswerThatHasBegunIsNotTakenForAClosedConnection() {
+    RnnLossClient client = Daemons.faulty(0);
+    client.version();
+    String id = Daemons.fault("cut", 9);
+    assertEquals("unreachable", Daemons.failure(client.withRequestId(id)::version).type());
+    assertEquals(1, Daemons.counted("attempts", id));
+  }
+
+  @Test
+  void aConnectionThatTheDaemonSaysItClosesIsNotKept() throws Exception {
+    String closing =
+        "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n"
+            + "Connection: close\r\n\r\n{}";
+    try (RawServer server = RawServer.answering(closing)) {
+      RnnLossClient client = RnnLossClient.builder().endpoints(server.url()).build();
+      client.version();
+      client.version();
+      assertEquals(2, server.connections());
+    }
+  }
+
+  @Test
   void theNextEndpointIsTriedAtOnce() {
     RnnLossClient client =
         RnnLossClient.builder().endpoints(Daemons.FAULTS, Daemons.FAULTS).retries(1).build();

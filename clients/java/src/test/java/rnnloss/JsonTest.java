@@ -118,7 +118,14 @@ class JsonTest {
   @Test
   void numbersAreWrittenToTheBit() {
     double[] doubles = {
-      0.1, -0.0, Double.MIN_VALUE, Double.MAX_VALUE, 2.2250738585072014E-308, 1e23, 2e-3, 1.0 / 3
+      0.1,
+      -0.0,
+      Double.MIN_VALUE,
+      Double.MAX_VALUE,
+      2.2250738585072014E-308,
+      Double.parseDouble("1e23"),
+      2e-3,
+      1.0 / 3
     };
     for (double value : doubles) {
       double read = Json.parse(JsonWriter.text(value)).asDouble();
