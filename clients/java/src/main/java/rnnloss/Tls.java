@@ -1,0 +1,152 @@
+package rnnloss;
+
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.security.GeneralSecurityException;
+import java.security.KeyFactory;
+import java.security.KeyStore;
+import java.security.PrivateKey;
+import java.security.cert.Certificate;
+import java.security.cert.CertificateException;
+import java.security.cert.CertificateFactory;
+import java.security.spec.InvalidKeySpecException;
+import java.security.spec.PKCS8EncodedKeySpec;
+import java.util.Base64;
+import java.util.Collection;
+import java.util.List;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import javax.net.ssl.KeyManager;
+import javax.net.ssl.KeyManagerFactory;
+import javax.net.ssl.SSLContext;
+import javax.net.ssl.SSLException;
+import javax.net.ssl.TrustManager;
+import javax.net.ssl.TrustManagerFactory;
+import javax.net.ssl.X509ExtendedTrustManager;
+
+/** Whom to trust and what to show, from PEM files; why a certificate was refused. */
+final class Tls {
+  private static final Pattern KEY =
+      Pattern.compile("-----BEGIN PRIVATE KEY-----([^-]*)-----END PRIVATE KEY-----");
+  private static final Pattern REFUSED_BY_PEER =
+      Pattern.compile("fatal alert: .*(certificate|unknown_ca|access_denied)");
+  private static final char[] NO_PASSWORD = new char[0];
+
+  private final SSLContext context;
+  private final TrustRecorder trust;
+
+  /**
+   * Reads the files.
+   *
+   * @param ca certificates to trust, null for the system's
+   * @param certificate the chain to show, null for none
+   * @param key its private key, null for none
+   */
+  Tls(Path ca, Path certificate, Path key) {
+    try {
+      trust = new TrustRecorder(trustManager(ca));
+      context = SSLContext.getInstance("TLS");
+      context.init(keyManagers(certificate, key), new TrustManager[] {trust}, null);
+    } catch (GeneralSecurityException | IOException e) {
+      throw new IllegalArgumentException("the TLS files can't be used: " + e, e);
+    }
+  }
+
+  SSLContext context() {
+    return context;
+  }
+
+  /** Whether a connection failed because a certificate isn't trusted, be it theirs or ours. */
+  boolean isRefusal(IOException failure, Endpoint endpoint) {
+    return endpoint.isTls() && reason(failure, endpoint) != failure;
+  }
+
+  /** The refusal of a certificate that a failure was for; the failure itself if it wasn't. */
+  Exception reason(IOException failure, Endpoint endpoint) {
+    for (Throwable cause = failure; cause != null; cause = cause.getCause()) {
+      if (cause instanceof CertificateException) {
+        return (CertificateException) cause;
+      }
+      if (cause instanceof SSLException
+          && REFUSED_BY_PEER.matcher("" + cause.getMessage()).find()) {
+        return new CertificateException(cause.getMessage(), cause);
+      }
+    }
+    CertificateException recorded = trust.refusal(endpoint.uri(""));
+    return recorded == null ? failure : recorded;
+  }
+
+  private static X509ExtendedTrustManager trustManager(Path ca)
+      throws GeneralSecurityException, IOException {
+    KeyStore trusted = null;
+    if (ca != null) {
+      trusted = emptyStore();
+      for (Certificate certificate : certificates(ca)) {
+        trusted.setCertificateEntry("ca" + trusted.size(), certificate);
+      }
+    }
+    TrustManagerFactory factory =
+        TrustManagerFactory.getInstance(TrustManagerFactory.getDefaultAlgorithm());
+    factory.init(trusted);
+    for (TrustManager manager : factory.getTrustManagers()) {
+      if (manager instanceof X509ExtendedTrustManager) {
+        return (X509ExtendedTrustManager) manager;
+      }
+    }
+    throw new GeneralSecurityException("no trust manager for X.509");
+  }
+
+  private static KeyManager[] keyManagers(Path certificate, Path key)
+      throws GeneralSecurityException, IOException {
+    if (certificate == null) {
+      return null;
+    }
+    KeyStore store = emptyStore();
+    Certificate[] chain = certificates(certificate).toArray(new Certificate[0]);
+    store.setKeyEntry("client", privateKey(key), NO_PASSWORD, chain);
+    KeyManagerFactory factory =
+        KeyManagerFactory.getInstance(KeyManagerFactory.getDefaultAlgorithm());
+    factory.init(store, NO_PASSWORD);
+    return factory.getKeyManagers();
+  }
+
+  private static KeyStore emptyStore() throws GeneralSecurityException, IOException {
+    KeyStore store = KeyStore.getInstance("PKCS12");
+    store.load(null, null);
+    return store;
+  }
+
+  private static Collection<? extends Certificate> certificates(Path pem)
+      throws GeneralSecurityException, IOException {
+    try (InputStream in = Files.newInputStream(pem)) {
+      Collection<? extends Certificate> found =
+          CertificateFactory.getInstance("X.509").generateCertificates(in);
+      if (found.isEmpty()) {
+        throw new CertificateException("no certificate in " + pem);
+      }
+      return found;
+    }
+  }
+
+  private static PrivateKey privateKey(Path pem) throws GeneralSecurityException, IOException {
+    Matcher key = KEY.matcher(Files.readString(pem, StandardCharsets.US_ASCII));
+    if (!key.find()) {
+      throw new InvalidKeySpecException(
+          "no \"BEGIN PRIVATE KEY\" in " + pem + " (openssl pkcs8 -topk8 -nodes makes one)");
+    }
+    PKCS8EncodedKeySpec spec =
+        new PKCS8EncodedKeySpec(Base64.getMimeDecoder().decode(key.group(1)));
+    InvalidKeySpecException failure = null;
+    for (String algorithm : List.of("EC", "RSA")) {
+      try {
+        return KeyFactory.getInstance(algorithm).generatePrivate(spec);
+      } catch (InvalidKeySpecException e) {
+        failure = e; // of another algorithm, most likely
+      }
+    }
+    throw new InvalidKeySpecException("neither an EC nor an RSA key: " + pem, failure);
+  }
+}
