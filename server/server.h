@@ -799,8 +799,10 @@ struct config {
   enum log_format { LOG_LOGFMT, LOG_JSON } log_format;
   bool access_log;        /* a line for each request */
   char listen_text[2048]; /* RNNLOSSD_LISTEN, cut at its commas */
+  const char *check;      /* the URL of --check; empty: the first address of these; NULL: not asked for */
 };
-enum config_outcome { CONFIG_RUN, CONFIG_EXIT, CONFIG_WRONG }; /* go on; --help or --version was served; refused */
+/* Go on; check instead; --help or --version was served; refused. */
+enum config_outcome { CONFIG_RUN, CONFIG_CHECK, CONFIG_EXIT, CONFIG_WRONG };
 /* Fills *config; strings point into argv, the environment and *config. Refusals are on standard error, with the name.
  */
 enum config_outcome config_read(struct config *config, int argc, char **argv, char **environment);
@@ -860,6 +862,17 @@ void tls_end(void *session);
 /* Has the client shown a certificate that a client CA has signed? *name is its name, or *why what is wrong with it;
  * both live as long as the connection. */
 bool tls_client(void *session, const char **name, const char **why);
+/* The other side of a connection, for check.c: sends the request over a socket and reads the answer, to its end or as
+ * much of it as there is room for. Any certificate will do. */
+struct reply {
+  size_t length;
+  char bytes[4096];
+};
+bool tls_ask(int fd, const char *request, struct reply *answer, char *error, size_t size);
+
+/* ---- check.c: rnnlossd --check -------------------------------------------------------------------------------- */
+
+int check_run(const struct config *config); /* the exit status: 0 ready, 1 not, and why on standard error */
 
 /* ---- access.c: who may call --------------------------------------------------------------------------------- */
 
@@ -989,6 +1002,13 @@ struct formula {
 extern const struct formula formulas[RNNLOSS_TERMS];
 
 /* ---- listen.c, acceptor.c, linger.c, http.c, main.c: from a socket to an exchange ------------------------- */
+
+struct address {
+  char host[256], port[8];
+  bool bracketed; /* an IPv6 address */
+};
+/* Of HOST:PORT or [IPV6]:PORT. False: error says why. */
+bool address_read(const char *text, struct address *address, char *error, size_t size);
 
 struct listener {
   int fd;
