@@ -107,7 +107,7 @@ static int target_connect(const struct target *target, char *error, size_t size)
   return fd;
 }
 
-static bool ask_plain(int fd, const char *request, struct reply *answer, char *error, size_t size) {
+static bool ask_plain(int fd, const char *request, struct heard *answer, char *error, size_t size) {
   size_t asked = strlen(request);
   if (send(fd, request, asked, MSG_NOSIGNAL) != (ssize_t)asked) return error_set(error, size, "%s", strerror(errno));
   ssize_t length = 1;
@@ -126,7 +126,7 @@ static bool is_status_line(const char *text) {
 }
 
 /* 2xx. Of another answer the status and the first line of its body are told, as far as they can be printed. */
-static bool answer_is_good(struct reply *answer, char *error, size_t size) {
+static bool answer_is_good(struct heard *answer, char *error, size_t size) {
   answer->bytes[answer->length] = '\0';
   const char *end = strstr(answer->bytes, "\r\n\r\n");
   if (!is_status_line(answer->bytes) || !end) return error_set(error, size, "the answer is no HTTP, or not whole");
@@ -141,7 +141,7 @@ static bool answer_is_good(struct reply *answer, char *error, size_t size) {
 
 static bool check(const char *url, char *error, size_t size) {
   struct target target;
-  struct reply answer = {.length = 0};
+  struct heard answer = {.length = 0};
   if (!target_read(&target, url, error, size)) return false;
   int fd = target_connect(&target, error, size);
   bool good = fd >= 0 &&

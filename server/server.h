@@ -864,11 +864,11 @@ void tls_end(void *session);
 bool tls_client(void *session, const char **name, const char **why);
 /* The other side of a connection, for check.c: sends the request over a socket and reads the answer, to its end or as
  * much of it as there is room for. Any certificate will do. */
-struct reply {
+struct heard {
   size_t length;
   char bytes[4096];
 };
-bool tls_ask(int fd, const char *request, struct reply *answer, char *error, size_t size);
+bool tls_ask(int fd, const char *request, struct heard *answer, char *error, size_t size);
 
 /* ---- check.c: rnnlossd --check -------------------------------------------------------------------------------- */
 

@@ -334,7 +334,7 @@ bool tls_client(void *session, const char **name, const char **why) {
 
 /* ---- The other side: a daemon that is asked by itself ------------------------------------------------------ */
 
-static int talk(gnutls_session_t session, const char *request, struct reply *answer) {
+static int talk(gnutls_session_t session, const char *request, struct heard *answer) {
   int status;
   ssize_t length;
   while ((status = gnutls_handshake(session)) < 0 && !gnutls_error_is_fatal(status)) {
@@ -350,7 +350,7 @@ static int talk(gnutls_session_t session, const char *request, struct reply *ans
   return length == GNUTLS_E_PREMATURE_TERMINATION ? 0 : (int)length; /* its reader sees whether it is whole */
 }
 
-bool tls_ask(int fd, const char *request, struct reply *answer, char *error, size_t size) {
+bool tls_ask(int fd, const char *request, struct heard *answer, char *error, size_t size) {
   gnutls_session_t session = NULL;
   gnutls_certificate_credentials_t credentials = NULL;
   int status = gnutls_certificate_allocate_credentials(&credentials);
