@@ -85,7 +85,7 @@ units_are_right() {
 }
 lives() { # as nobody, on a free port, which it prints
   local daemon address i
-  env -i PATH=/usr/bin chroot --userspec=65534:65534 --groups= "$root" rnnlossd --listen 127.0.0.1:0 >"$scratch/address" 2>"$scratch/said" &
+  env -i PATH=/usr/sbin:/usr/bin chroot --userspec=65534:65534 --groups= "$root" rnnlossd --listen 127.0.0.1:0 >"$scratch/address" 2>"$scratch/said" &
   daemon=$!
   # shellcheck disable=SC2064 # now
   trap "kill -9 $daemon 2>/dev/null" EXIT
