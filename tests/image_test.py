@@ -294,19 +294,18 @@ def test_start_and_rest():
     expect(resident <= MOST_MEMORY, resident)
 
 
-def bundle(port):
-    """What an engine would tell its runtime of `run --read-only --cap-drop ALL`; the network is the machine's."""
+def bundle():
+    """What an engine would tell its runtime of `run --read-only --cap-drop ALL --network none`."""
     c = config["config"]
     uid, gid = map(int, c["User"].split(":"))
     none = {which: [] for which in ("bounding", "effective", "permitted", "inheritable", "ambient")}
     return {
         "ociVersion": "1.0.2", "hostname": "rnnlossd", "root": {"path": "rootfs", "readonly": True},
         "process": {"terminal": False, "user": {"uid": uid, "gid": gid}, "args": c["Entrypoint"], "cwd": "/",
-                    "env": [v for v in c["Env"] if "LISTEN" not in v] + [f"RNNLOSSD_LISTEN=127.0.0.1:{port}"],
-                    "capabilities": none, "noNewPrivileges": True},
+                    "env": c["Env"], "capabilities": none, "noNewPrivileges": True},
         "mounts": [{"destination": "/proc", "type": "proc", "source": "proc"},
                    {"destination": "/dev", "type": "tmpfs", "source": "tmpfs", "options": ["nosuid", "mode=755"]}],
-        "linux": {"namespaces": [{"type": kind} for kind in ("pid", "mount", "ipc", "uts")],
+        "linux": {"namespaces": [{"type": kind} for kind in ("pid", "mount", "ipc", "uts", "network")],
                   "maskedPaths": ["/proc/kcore", "/proc/keys"], "readonlyPaths": ["/proc/sys"]}}
 
 
@@ -322,31 +321,40 @@ def group_memory(pid):
     return ""
 
 
+def expect_runs(runtime, name, output):
+    """The container: confined, healthy, process 1; it answers within its own network, and has no shell."""
+    def inside(*words):
+        return subprocess.run([*runtime, "exec", name, *words], capture_output=True, text=True, timeout=SECONDS)
+    deadline = time.monotonic() + SECONDS
+    while inside(*config["config"]["Healthcheck"]["Test"][1:]).returncode != 0:
+        expect(time.monotonic() < deadline, "it doesn't become healthy:", open(output, encoding="utf-8").read())
+        time.sleep(0.05)
+    pid = json.loads(subprocess.check_output([*runtime, "state", name]))["pid"]
+    expect_confined(pid)
+    expect(process_status(pid)["NSpid"].split()[-1] == "1", process_status(pid))
+    answer = subprocess.check_output(["nsenter", "--net", "--target", str(pid), "curl", "-s", "--noproxy", "*",
+                                      "http://127.0.0.1:8080/loss", "-d", LOSS.decode()], timeout=SECONDS)
+    expect(json.loads(answer)["loss"] == 0.011180340137399023, answer)
+    expect(inside("/bin/sh", "-c", "true").returncode != 0, "there is a shell")
+    return group_memory(pid)
+
+
 def test_runtime():
-    """The runtime of engines: there the daemon is process 1."""
+    """By the runtime of engines, with the image's own settings; what it prints is what the README shows."""
     runtime = shutil.which("runc") or shutil.which("crun")
     if engine or not is_native() or not runtime:
         print("(left out: an engine runs it, or it is not this machine's, or there is neither runc nor crun)")
         return
-    port, where = free_port(), os.path.join(folder, "bundle")
+    where, output = os.path.join(folder, "bundle"), os.path.join(folder, "output")
     with open(os.path.join(where, "config.json"), "w", encoding="utf-8") as file:
-        json.dump(bundle(port), file)
+        json.dump(bundle(), file)
     runtime = [runtime, "--root", os.path.join(folder, "runtime")]
-    if runtime[0].endswith("crun"):
-        runtime.append("--cgroup-manager=disabled")
     name = f"rnnlossd-test-{os.getpid()}"
-    process = subprocess.Popen([*runtime, "run", "--bundle", where, name], stdout=subprocess.DEVNULL,
-                               stderr=subprocess.PIPE)
+    with open(output, "wb") as file:
+        process = subprocess.Popen([*runtime, "run", "--bundle", where, name], stdin=subprocess.DEVNULL, stdout=file,
+                                   stderr=subprocess.STDOUT)
     try:
-        expect(ask(port)[0] == 200)
-        pid = json.loads(subprocess.check_output([*runtime, "state", name]))["pid"]
-        expect_confined(pid)
-        expect(process_status(pid)["NSpid"].split()[-1] == "1", process_status(pid))
-        used = group_memory(pid)
-        done = subprocess.run([*runtime, "exec", name, *config["config"]["Healthcheck"]["Test"][1:]])
-        expect(done.returncode == 0, "health check:", done.returncode)
-        shell = subprocess.run([*runtime, "exec", name, "/bin/sh", "-c", "true"], capture_output=True, text=True)
-        expect(shell.returncode != 0, "there is a shell")
+        used = expect_runs(runtime, name, output)
         subprocess.run([*runtime, "kill", name, "TERM"], check=True)
         expect(process.wait(SECONDS) == 0, "its exit status:", process.returncode)
         print(f"by {os.path.basename(runtime[0])}: process 1, confined, healthy, ended with 0{used}")
@@ -354,7 +362,16 @@ def test_runtime():
         if process.poll() is None:
             subprocess.run([*runtime, "delete", "--force", name], capture_output=True)
             process.wait(SECONDS)
-        process.stderr.close()
+    with open(output, encoding="utf-8") as file:
+        printed = file.read()
+    with open(os.path.join(TESTS, "..", "README.md"), encoding="utf-8") as file:
+        shown = re.search(r"^docker run .*\n```\n\n```text\n(.*?)^```", file.read(), re.M | re.S)[1]
+    expect(plain(printed).startswith(plain(shown)), "it prints", printed)
+
+
+def plain(lines):
+    """Without what differs from start to start, and from machine to machine."""
+    return re.sub(r"(time|milliseconds|kernel)=\S+|kernel \w+, \d+ loops", "", lines)
 
 
 # ---- The end-to-end tests, against the daemon inside ------------------------------------------------------
