@@ -4,6 +4,7 @@ BUILD   = build
 # One name for one folder: what was built by the other would seem to depend on nothing.
 override BUILD := $(BUILD:$(CURDIR)/%=%)
 PREFIX  = /usr/local
+LIBDIR  = $(PREFIX)/lib
 DESTDIR =
 CC      = gcc
 CXX     = g++
@@ -44,7 +45,7 @@ LINK     = $(CXX) $(CFLAGS) -Wl,-z,relro,-z,now
 # ---- Files ------------------------------------------------------------------------------------------------------
 
 VERSION := $(shell sed -n 's/^.define RNNLOSS_VERSION "\(.*\)"/\1/p' lib/rnnloss.h)
-COMMIT  := $(shell git describe --always --dirty --abbrev=12 2>/dev/null || echo unknown)
+COMMIT  := $(shell tools/commit)
 SONAME  := librnnloss.so.0
 
 lib_objects    := $(patsubst %.c,$(BUILD)/%.o,$(wildcard lib/*.c))
@@ -60,7 +61,8 @@ libraries      := $(BUILD)/librnnloss.a $(BUILD)/$(SONAME) $(BUILD)/librnnloss.s
 internals      := $(BUILD)/server.a $(BUILD)/librnnloss.a
 
 .PHONY: all tests bench run test check oracle lint format sanitize coverage test-portability test-robustness test-validation \
-        test-api test-clients test-deploy deps-clients bench-clients bench-replicas bench-lib bench-wire install uninstall \
+        test-api test-clients test-deploy deps-clients bench-clients bench-replicas bench-lib bench-wire \
+        image test-image dist test-dist deb test-deb install uninstall \
         clean help setup FORCE
 
 all: $(BUILD)/rnnlossd $(libraries) ## build the daemon and the libraries (in build/)
@@ -272,10 +274,41 @@ bench-replicas: ## requests a second of one process, of two, and of two behind h
 	@$(MAKE) all $(BUILD)/rnnlossd-features >&2
 	@$(if $(filter json,$(FORMAT)),python3 tests/bench/replicas.py $(BUILD) --json,python3 tests/bench/replicas.py $(BUILD))
 
+# ---- Shipping ---------------------------------------------------------------------------------------------------
+
+# ENGINE=podman, PLATFORM=linux/arm64, IMAGE_FLAGS='--build-arg ...': tools/image says more.
+export ENGINE PLATFORM IMAGE_FLAGS
+machine := $(patsubst linux/%,%,$(PLATFORM))
+image: ## build the image rnnlossd:VERSION, from scratch, by docker, podman or buildah
+	@BUILD=$(BUILD) tools/image
+
+test-image: ## build the image, and run the end-to-end tests against the daemon inside (PLATFORM=linux/arm64: by qemu)
+	@tools/setup image
+	@BUILD=$(BUILD) tools/image
+	@BUILD=$(BUILD) tests/image_test.py $(BUILD)/image/rnnlossd-$(VERSION)-$(or $(machine),$$(dpkg --print-architecture)).tar "$$(tools/image engine)"
+
+# What is committed, and nothing else; by its commit's time, so that every build gives the same bytes.
+tarball = $(BUILD)/rnnloss-$(VERSION).tar.gz
+dist: ## the sources as build/rnnloss-VERSION.tar.gz
+	@mkdir -p $(BUILD)
+	@git archive --format=tar --prefix=rnnloss-$(VERSION)/ HEAD | gzip -9n >$(tarball).new && mv $(tarball).new $(tarball)
+	@sha256sum $(tarball)
+
+test-dist: ## two builds of the tarball are the same, and it builds elsewhere
+	@tools/setup test
+	@tests/dist_test.sh $(BUILD)
+
+deb: dist ## Debian packages, in build/deb: rnnlossd, librnnloss0, librnnloss-dev
+	@tools/setup deb
+	@tools/deb $(BUILD)
+
+test-deb: deb ## what lintian says of them; install, run and remove them in a Debian of their own (as root)
+	@tests/deb_test.sh $(BUILD)
+
 # ---- Installing -------------------------------------------------------------------------------------------------
 
 bindir     = $(DESTDIR)$(PREFIX)/bin
-libdir     = $(DESTDIR)$(PREFIX)/lib
+libdir     = $(DESTDIR)$(LIBDIR)
 includedir = $(DESTDIR)$(PREFIX)/include
 mandir     = $(DESTDIR)$(PREFIX)/share/man
 
@@ -287,7 +320,8 @@ install: all ## install below DESTDIR/PREFIX (/usr/local)
 	ln -sf librnnloss.so.$(VERSION) $(libdir)/$(SONAME)
 	ln -sf $(SONAME) $(libdir)/librnnloss.so
 	install -m 644 lib/rnnloss.h $(includedir)/rnnloss.h
-	sed -e 's|@PREFIX@|$(PREFIX)|g' -e 's|@VERSION@|$(VERSION)|g' lib/rnnloss.pc.in >$(libdir)/pkgconfig/rnnloss.pc
+	sed -e 's|@PREFIX@|$(PREFIX)|g' -e 's|@VERSION@|$(VERSION)|g' \
+	  $(if $(filter-out $(PREFIX)/lib,$(LIBDIR)),-e 's|^libdir=.*|libdir=$(LIBDIR)|') lib/rnnloss.pc.in >$(libdir)/pkgconfig/rnnloss.pc
 	install -m 644 server/rnnlossd.1 $(mandir)/man1/rnnlossd.1
 	install -m 644 lib/rnnloss.3 $(mandir)/man3/rnnloss.3
 	for name in $$(cat lib/rnnloss.symbols); do echo '.so man3/rnnloss.3' >$(mandir)/man3/$$name.3; done

@@ -47,6 +47,17 @@ void tls_end(void *session);
 /* Has the client shown a certificate that a client CA has signed? *name is its name, or *why what is wrong with it;
  * both live as long as the connection. */
 bool tls_client(void *session, const char **name, const char **why);
+/* The other side of a connection, for check.c: sends the request over a socket and reads the answer, to its end or as
+ * much of it as there is room for. Any certificate will do. */
+struct heard {
+  size_t length;
+  char bytes[4096];
+};
+bool tls_ask(int fd, const char *request, struct heard *answer, char *error, size_t size);
+
+/* ---- check.c: rnnlossd --check -------------------------------------------------------------------------------- */
+
+int check_run(const struct config *config); /* the exit status: 0 ready, 1 not, and why on standard error */
 
 /* ---- access.c: who may call --------------------------------------------------------------------------------- */
 

@@ -170,7 +170,9 @@ static void print_help(void) {
     if (options[i].standard) printf("  [%s]", options[i].standard);
     printf("\n        %s\n", options[i].help);
   }
-  printf("\n  --help, --version\n        print this, or the version, and exit\n\n"
+  printf("\n  --check [URL]\n        exit 0 if GET /readyz there succeeds within 5 s, else 1; default: the first\n"
+         "        address of --listen; http://HOST:PORT[/PATH], https:// or unix:PATH\n"
+         "  --help, --version\n        print this, or the version, and exit\n\n"
          "A flag beats the variable that stands after it in parentheses, a variable the\n"
          "default in brackets. Booleans in variables are 1, 0, true or false; several\n"
          "addresses in RNNLOSSD_LISTEN are separated by commas.\n\n"
@@ -204,6 +206,16 @@ static enum config_outcome read_flag(struct config *config, char **argv, int i, 
   return value_set(&reading, value) ? CONFIG_RUN : wrong(name, value, "expected ", reading.expected);
 }
 
+/* --check, --check=URL or --check URL, which is none if it looks like a flag; false: it is another flag. */
+static bool read_check(struct config *config, char **argv, int i, int *used) {
+  const char *after = argv[i] + strlen("--check"), *next = argv[i + 1];
+  if (strncmp(argv[i], "--check", strlen("--check")) != 0 || (*after && *after != '=')) return false;
+  bool separate = !*after && next && strncmp(next, "--", 2) != 0;
+  config->check = separate ? next : *after ? after + 1 : after;
+  *used = separate ? 2 : 1;
+  return true;
+}
+
 /* Options that make sense only together. */
 static enum config_outcome check_together(const struct config *config) {
   const struct pair {
@@ -234,9 +246,10 @@ enum config_outcome config_read(struct config *config, int argc, char **argv, ch
   enum config_outcome outcome = read_variables(config, environment);
   uint64_t seen = 0;
   for (int i = 1, used = 1; outcome == CONFIG_RUN && i < argc; i += used) {
-    outcome = read_flag(config, argv, i, &used, &seen);
+    if (!read_check(config, argv, i, &used)) outcome = read_flag(config, argv, i, &used, &seen);
   }
-  return outcome == CONFIG_RUN ? check_together(config) : outcome;
+  if (outcome == CONFIG_RUN) outcome = check_together(config);
+  return outcome == CONFIG_RUN && config->check ? CONFIG_CHECK : outcome;
 }
 
 void config_each(const struct config *config, void (*visit)(void *context, const char *name, uint64_t value),

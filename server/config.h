@@ -33,8 +33,10 @@ struct config {
   enum log_format { LOG_LOGFMT, LOG_JSON } log_format;
   bool access_log;        /* a line for each request */
   char listen_text[2048]; /* RNNLOSSD_LISTEN, cut at its commas */
+  const char *check;      /* the URL of --check; empty: the first address of these; NULL: not asked for */
 };
-enum config_outcome { CONFIG_RUN, CONFIG_EXIT, CONFIG_WRONG }; /* go on; --help or --version was served; refused */
+/* Go on; check instead; --help or --version was served; refused. */
+enum config_outcome { CONFIG_RUN, CONFIG_CHECK, CONFIG_EXIT, CONFIG_WRONG };
 /* Fills *config; strings point into argv, the environment and *config. Refusals are on standard error, with the name.
  */
 enum config_outcome config_read(struct config *config, int argc, char **argv, char **environment);

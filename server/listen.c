@@ -16,11 +16,6 @@
 
 #define BACKLOG 4096 /* the kernel cuts it down to net.core.somaxconn */
 
-struct address {
-  char host[256], port[8];
-  bool bracketed; /* an IPv6 address */
-};
-
 static bool port_read(const char *text, char port[8]) {
   size_t length = strlen(text);
   if (length < 1 || length > 5 || strspn(text, "0123456789") != length || strtoul(text, NULL, 10) > 65535) return false;
@@ -28,7 +23,7 @@ static bool port_read(const char *text, char port[8]) {
   return true;
 }
 
-static bool address_read(const char *text, struct address *address, char *error, size_t size) {
+bool address_read(const char *text, struct address *address, char *error, size_t size) {
   const char *host = text, *end;
   address->bracketed = text[0] == '[';
   if (address->bracketed) {

@@ -17,6 +17,8 @@ int main(int argc, char **argv) {
   switch (config_read(&config, argc, argv, environ)) {
   case CONFIG_RUN:
     return server_run(&config, say, NULL);
+  case CONFIG_CHECK:
+    return check_run(&config);
   case CONFIG_EXIT:
     return 0;
   case CONFIG_WRONG:

@@ -28,6 +28,13 @@ void watchdog_tick(struct server *server); /* from the main thread, several time
 
 /* ---- listen.c, acceptor.c, linger.c, http.c, main.c: from a socket to an exchange ------------------------- */
 
+struct address {
+  char host[256], port[8];
+  bool bracketed; /* an IPv6 address */
+};
+/* Of HOST:PORT or [IPV6]:PORT. False: error says why. */
+bool address_read(const char *text, struct address *address, char *error, size_t size);
+
 struct listener {
   int fd;
   bool tls;

@@ -332,6 +332,40 @@ bool tls_client(void *session, const char **name, const char **why) {
   return peer->trusted;
 }
 
+/* ---- The other side: a daemon that is asked by itself ------------------------------------------------------ */
+
+static int talk(gnutls_session_t session, const char *request, struct heard *answer) {
+  int status;
+  ssize_t length;
+  while ((status = gnutls_handshake(session)) < 0 && !gnutls_error_is_fatal(status)) {
+  }
+  if (status < 0) return status;
+  while ((length = gnutls_record_send(session, request, strlen(request))) == GNUTLS_E_INTERRUPTED) {
+  }
+  while (length > 0 && answer->length < sizeof answer->bytes - 1) {
+    length = gnutls_record_recv(session, answer->bytes + answer->length, sizeof answer->bytes - 1 - answer->length);
+    if (length > 0) answer->length += (size_t)length;
+    if (length < 0 && !gnutls_error_is_fatal((int)length)) length = 1; /* of TLS 1.3: a ticket, say */
+  }
+  return length == GNUTLS_E_PREMATURE_TERMINATION ? 0 : (int)length; /* its reader sees whether it is whole */
+}
+
+bool tls_ask(int fd, const char *request, struct heard *answer, char *error, size_t size) {
+  gnutls_session_t session = NULL;
+  gnutls_certificate_credentials_t credentials = NULL;
+  int status = gnutls_certificate_allocate_credentials(&credentials);
+  if (status >= 0) status = gnutls_init(&session, GNUTLS_CLIENT);
+  if (status >= 0) status = gnutls_priority_set_direct(session, tls_priorities(), NULL);
+  if (status >= 0) status = gnutls_credentials_set(session, GNUTLS_CRD_CERTIFICATE, credentials);
+  if (status >= 0) {
+    gnutls_transport_set_int(session, fd);
+    status = talk(session, request, answer);
+  }
+  if (session) gnutls_deinit(session);
+  if (credentials) gnutls_certificate_free_credentials(credentials);
+  return status >= 0 || error_set(error, size, "TLS: %s", gnutls_strerror(status));
+}
+
 /* ---- Start and end --------------------------------------------------------------------------------------- */
 
 struct tls *tls_create(const struct config *config) {
