@@ -8,7 +8,7 @@
 
 #include "internal.h"
 
-#define BLOCK (512 * 1024L)        /* bytes that libcurl reads or writes at once */
+#define BLOCK (256 * 1024L)        /* bytes that libcurl reads or writes at once */
 #define FIRST_ROOM ((size_t)16384) /* for an answer whose length is not announced */
 #define TRUSTED_LENGTH (1LL << 36) /* an announced length beyond it is grown into, not allocated at once */
 

@@ -164,6 +164,32 @@ static void reset_when_used_again(void **state) {
   rnnloss_client_free(client);
 }
 
+/* The same in the middle of a body that is still being sent: libcurl itself does not begin anew then. */
+static void reset_while_sending(void **state) {
+  (void)state;
+  const size_t shape[] = {1000, 4000};
+  float *rates = calloc(shape[0] * shape[1], sizeof *rates);
+  assert_non_null(rates);
+  const rnnloss_client_tensor tensor = {"fr", RNNLOSS_CLIENT_F32, 2, shape, rates};
+  const rnnloss_client_option none = {"gradients", "none"};
+  rnnloss_client_settings settings;
+  rnnloss_client_settings_init(&settings);
+  settings.endpoints = variable("RNNLOSS_TEST_FAULTS");
+  settings.retries = 0;
+  rnnloss_client *client = client_with(&settings);
+  struct result result = ask(client, "none-0");
+  check_well(&result, 1);
+  const rnnloss_client_problem problem = {
+      .tensors = &tensor, .tensor_count = 1, .options = &none, .option_count = 1, .request_id = new_id("refuse-1")};
+  rnnloss_client_answer *answer = NULL;
+  rnnloss_client_error error = {0};
+  if (!rnnloss_client_loss(client, &problem, &answer, &error)) fail_msg("%s: %s", error.type, error.detail);
+  assert_int_equal(attempts(id), 2);
+  rnnloss_client_answer_free(answer);
+  rnnloss_client_free(client);
+  free(rates);
+}
+
 static void connections_are_kept(void **state) {
   (void)state;
   rnnloss_client *client = client_of(variable("RNNLOSS_TEST_FAULTS"));
@@ -245,6 +271,7 @@ int test_faults(void) {
                                      cmocka_unit_test(late_because_of_retries),
                                      cmocka_unit_test(stale_connection),
                                      cmocka_unit_test(reset_when_used_again),
+                                     cmocka_unit_test(reset_while_sending),
                                      cmocka_unit_test(connections_are_kept),
                                      cmocka_unit_test(failover),
                                      cmocka_unit_test(nobody),

@@ -113,6 +113,7 @@ static void read_token(struct options *options, const char *name) {
   if (!file) die("--token-file: %s: %s", name, strerror(errno));
   if (!fgets(line, sizeof line, file)) die("--token-file: %s is empty", name);
   fclose(file);
+  if (strlen(line) == sizeof line - 1) die("--token-file: the line of %s is too long", name);
   line[strcspn(line, "\r\n")] = '\0';
   text_string(&options->token, line);
   if (options->token.failed) die("out of memory");

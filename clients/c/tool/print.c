@@ -139,8 +139,10 @@ static void print_failure(const rnnloss_client_judgement *claim, bool color) {
   tone_text(TONE_HEAD, color, claim->path);
   putchar('\n');
   if (!claim->is_number) {
-    printf("  %.0f of %.0f elements differ, cosine %.17g, scale %.17g\n", claim->mismatched, claim->elements,
-           claim->cosine, claim->scale);
+    char cosine[NUMBER_MAX], scale[NUMBER_MAX];
+    number_print(claim->cosine, cosine);
+    number_print(claim->scale, scale);
+    printf("  %.0f of %.0f elements differ, cosine %s, scale %s\n", claim->mismatched, claim->elements, cosine, scale);
     if (claim->first_mismatch.index) {
       printf("  first at ");
       print_place(&claim->first_mismatch);
