@@ -155,6 +155,15 @@ test('claims of all kinds, a diagnosis, and numbers that are not finite', async 
   }
 });
 
+test('a tolerance may be that of another dtype', async () => {
+  const problem = { ...PROBLEM, claims: { loss: 4.251 }, tolerance: { dtype: 'F16' } };
+  for (const encoding of ['safetensors', 'json']) {
+    const report = await client.validate(problem, { encoding });
+    assert.equal(report.tolerance.dtype, 'F16');
+    assert.equal(report.valid, true);
+  }
+});
+
 test('a claim may have its own dtype', async () => {
   const claims = {
     loss: { shape: [], data: Float32Array.of(4.25) },

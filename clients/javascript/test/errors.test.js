@@ -105,8 +105,10 @@ test('the environment says where and how, by default', () => {
   const run = (variables) => {
     const env = { ...process.env, ...variables };
     const cwd = new URL('..', import.meta.url);
-    const { stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', script], { cwd, env });
+    const options = { cwd, env, timeout: 30_000 }; // nothing of a client keeps a process from its end
+    const { stdout, stderr, status } = spawnSync(process.execPath, ['--input-type=module', '-e', script], options);
     assert.equal(String(stderr), '');
+    assert.equal(status, 0);
     return String(stdout).trim().split('\n');
   };
   assert.deepEqual(run({ RNNLOSS_URL: `${CLOSED}, ${URL_}` }), [`${CLOSED} unreachable`, `${URL_} ready`, '1']);

@@ -251,7 +251,7 @@ test('a Retry-After is that of one round', async () => {
   other.close();
 });
 
-test('an answer before the request has been read ends the connection', async () => {
+test('an answer before the request has been read ends the connection', { timeout: 20_000 }, async () => {
   const body = '{"type":"#too-large","detail":"x"}';
   const head = `HTTP/1.1 413 x\r\nContent-Type: application/problem+json\r\nContent-Length: ${body.length}\r\n\r\n`;
   const sockets = [];
