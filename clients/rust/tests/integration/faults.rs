@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use rnnloss::{Client, ClientBuilder, Error, Problem, Request};
 use serde_json::Value;
 
+use crate::scripted::{peer, problem, Step};
 use crate::support::{client, rates, unique, variable};
 
 fn faults() -> ClientBuilder {
@@ -134,6 +135,14 @@ fn the_next_endpoint_is_tried_at_once_and_is_kept_to() {
     let id = unique("plain");
     client.loss(&rates().request_id(&id)).unwrap();
     assert_eq!(attempts(&id).0, 0, "the endpoint that answered last comes first");
+}
+
+#[test]
+fn an_endpoint_that_only_asked_to_be_left_alone_is_not_kept_to() {
+    let first = peer(vec![Step::Last(Vec::new()), Step::Last(problem(500, "#internal"))]);
+    let client = Client::builder().endpoints([first.url, variable("RNNLOSS_TEST_FAULTS")]).retries(1).build().unwrap();
+    assert_eq!(client.loss(&rates().request_id(unique("down-9"))).unwrap_err().kind(), "overloaded");
+    assert_eq!(client.loss(&rates()).unwrap_err().kind(), "internal");
 }
 
 #[test]

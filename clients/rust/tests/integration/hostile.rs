@@ -36,6 +36,8 @@ fn broken_safetensors_are_unexpected() {
     };
     let good = http(200, SAFETENSORS, file(&gradient("gradients.fr", "[1,1,4]", 24), &[0; 24]));
     assert_eq!(told(Encoding::Safetensors, good).unwrap().gradients["fr"].as_f32().unwrap(), [0.0; 4]);
+    let page = http(200, "text/html", file(&gradient("gradients.fr", "[1,1,4]", 24), &[0; 24]));
+    assert_eq!(told(Encoding::Safetensors, page).unwrap_err().kind(), Error::UNEXPECTED_ANSWER);
     for body in [
         Vec::new(),
         b"\xff\xff\xff\xff\xff\xff\xff\x7f".to_vec(),

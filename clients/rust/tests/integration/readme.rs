@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::scripted::{peer, problem, Step};
 use crate::support::variable;
 
 /// Each sample of the README: the program, and what it prints.
@@ -30,8 +31,13 @@ fn example(program: &str) -> PathBuf {
     let files = fs::read_dir(root().join("examples")).unwrap().map(|file| file.unwrap().path());
     let file = files.into_iter().find(|path| fs::read_to_string(path).unwrap() == program);
     let file = file.unwrap_or_else(|| panic!("no example is this sample:\n{program}"));
-    let built = env::current_exe().unwrap().with_file_name("").join("../examples");
-    built.join(file.file_stem().unwrap()).with_extension(env::consts::EXE_EXTENSION)
+    built(file.file_stem().unwrap().to_str().unwrap())
+}
+
+/// The program of an example.
+fn built(name: &str) -> PathBuf {
+    let examples = env::current_exe().unwrap().with_file_name("").join("../examples");
+    examples.join(name).with_extension(env::consts::EXE_EXTENSION)
 }
 
 #[test]
@@ -55,4 +61,15 @@ fn samples_print_what_is_shown() {
 fn every_example_is_a_sample() {
     let examples = fs::read_dir(root().join("examples")).unwrap().count();
     assert_eq!(examples, samples().len());
+}
+
+#[test]
+fn the_environment_is_heard() {
+    let peer = peer(vec![Step::Answer(problem(500, "#internal"))]);
+    let endpoints = format!("{}, {}", variable("RNNLOSS_TEST_CLOSED"), peer.url);
+    let mut command = Command::new(built("loss"));
+    let output = command.env("RNNLOSS_URL", endpoints).env("RNNLOSS_TOKEN", "of-the-environment").output().unwrap();
+    assert!(!output.status.success() && String::from_utf8_lossy(&output.stderr).contains("internal"));
+    let head = peer.heads.recv().unwrap();
+    assert!(head.contains("authorization: Bearer of-the-environment"), "{head}");
 }
