@@ -225,6 +225,23 @@ class Vectors(Test):
         self.fails("nested otherwise than its tensor", "echo", '{"loss": 1.25, "gradients": {"pred": [0.5, 0, 0, 1]}}', only="mse-by-hand",
                    arguments=["--exact"])
 
+        self.fails("nested otherwise than its tensor", "echo", '{"loss": 1.25, "gradients": {"pred": [[0.5], [0, 0, 1]]}}', only="mse-by-hand",
+                   arguments=["--exact"])
+
+    def test_digest(self):
+        """One bit of a large gradient, at an element that no sample has."""
+        script = ("import base64, json, sys, urllib.request\n"
+                  f"answer = json.load(urllib.request.urlopen('{URL}/loss', sys.stdin.buffer.read()))\n"
+                  "gradient = answer['gradients']['pred']\ndata = bytearray(base64.b64decode(gradient['data_base64']))\ndata[4 * 777] ^= 1\n"
+                  "gradient['data_base64'] = base64.b64encode(data).decode()\nprint(json.dumps(answer))\n")
+        out = self.ends(vectors("--exact", "--only", "large-mse-f32", "--", PYTHON, "-c", script), 1)
+        self.assertRegex(out, r"(?m)^  gradients\.pred +claimed [0-9a-f]{64} +expected [0-9a-f]{64}$")
+
+    def test_inconclusive(self):
+        """An absolute tolerance may excuse a number, but certifies none."""
+        out = self.ends(vectors("--only", "in-subnormal-above-tie", "--", *WORKER), 1)
+        self.assertIn("claimed 0.0  expected 5e-324", out)
+
     def test_other_words_of_exact(self):
         right = '{"loss": 1.25, "terms": {"mse": {"loss": 1.25, "unweighted": 1.25}%s}, "gradients": {"pred": [[0.5, 0.0], [0.0, 1.0]]}%s}'
         self.ends(vectors("--exact", "--only", "mse-by-hand", "--", "echo", right % ("", "")), 0)
@@ -263,6 +280,7 @@ class Vectors(Test):
         out = self.ends(vectors("--only", "fr_sd", "--skip", "subnormal", "--skip", "generated", "--", *CURL), 0)
         self.assertIn("fr_sd", re.findall(r"(?m)^(\w+) +\d+ +\d+ +\d+$", out))
         self.assertNotIn("mse", re.findall(r"(?m)^(\w+) +\d+ +\d+ +\d+$", out))
+        self.ends(vectors("--only", "fr_sd", "--skip", "fr_sd", "--", *CURL), 2)  # that leaves none
         out = self.ends(vectors("--only", "subnormal", "--", *CURL), 0)  # who names the flag means it
         self.assertRegex(out.splitlines()[-1], r"^1\d passed, 0 failed, 0 skipped$")
         out = self.ends(vectors("--only", "safetensors-tail", "--", "true"), 2)  # nothing tried certifies nothing

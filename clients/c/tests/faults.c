@@ -164,7 +164,8 @@ static void reset_when_used_again(void **state) {
   rnnloss_client_free(client);
 }
 
-/* The same in the middle of a body that is still being sent: libcurl itself does not begin anew then. */
+/* The same in the middle of a body that is still being sent. Where libcurl notices by writing rather than by reading,
+ * it does not begin anew by itself; which of them it is, is a matter of luck: hence the rounds. */
 static void reset_while_sending(void **state) {
   (void)state;
   const size_t shape[] = {1000, 4000};
@@ -177,15 +178,17 @@ static void reset_while_sending(void **state) {
   settings.endpoints = variable("RNNLOSS_TEST_FAULTS");
   settings.retries = 0;
   rnnloss_client *client = client_with(&settings);
-  struct result result = ask(client, "none-0");
-  check_well(&result, 1);
-  const rnnloss_client_problem problem = {
-      .tensors = &tensor, .tensor_count = 1, .options = &none, .option_count = 1, .request_id = new_id("refuse-1")};
-  rnnloss_client_answer *answer = NULL;
-  rnnloss_client_error error = {0};
-  if (!rnnloss_client_loss(client, &problem, &answer, &error)) fail_msg("%s: %s", error.type, error.detail);
-  assert_int_equal(attempts(id), 2);
-  rnnloss_client_answer_free(answer);
+  for (int round = 0; round < 40; round++) {
+    const struct result result = ask(client, "none-0"); /* leaves a connection */
+    check_well(&result, 1);
+    const rnnloss_client_problem problem = {
+        .tensors = &tensor, .tensor_count = 1, .options = &none, .option_count = 1, .request_id = new_id("refuse-1")};
+    rnnloss_client_answer *answer = NULL;
+    rnnloss_client_error error = {0};
+    if (!rnnloss_client_loss(client, &problem, &answer, &error)) fail_msg("%s: %s", error.type, error.detail);
+    assert_int_equal(attempts(id), 2);
+    rnnloss_client_answer_free(answer);
+  }
   rnnloss_client_free(client);
   free(rates);
 }

@@ -4,6 +4,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -35,7 +36,7 @@ struct fake {
   const char *answer;
   size_t length;
   unsigned long thread;
-  int requests;
+  atomic_int requests;
 };
 void fake_start(struct fake *fake, const char *answer, size_t length);
 void fake_stop(struct fake *fake);
