@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -69,6 +70,9 @@ var hostileFiles = map[string]string{
 	"a shape below 0":            file(header("[2,2]", "[-2,-2]"), 40),
 	"a shape of 0 and much":      file(header("[2,2]", "[0,9223372036854775807]"), 40),
 	"a loss of two elements":     file(header(`"shape":[],"data_offsets":[0,8]`, `"shape":[2],"data_offsets":[0,16]`), 40),
+	"a loss that doesn't fill":   file(header(`"shape":[],"data_offsets":[0,8]`, `"shape":[2],"data_offsets":[0,8]`), 40),
+	"a loss of shape [0]":        file(header(`"shape":[],"data_offsets":[0,8]`, `"shape":[0],"data_offsets":[0,8]`), 40),
+	"a loss of k * 2^64 + 1":     file(header(`"shape":[],"data_offsets":[0,8]`, `"shape":[7,7905747460161236407],"data_offsets":[0,8]`), 40),
 	"a loss that is a gradient":  file(header(`"loss":`, `"gradients.loss":`), 40),
 	"a gradient of another name": file(header(`"gradients.pred"`, `"gradients.fr"`), 40),
 }
@@ -187,10 +191,13 @@ func TestAnswersOfAnyLength(t *testing.T) {
 		_, err := asked(t, rnnloss.Safetensors, hijack(fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\nabc", length)))
 		wantError(t, err, rnnloss.TypeUnexpectedAnswer, 200)
 	}
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
 	server, err := asked(t, rnnloss.Safetensors, hijack("HTTP/1.1 200 OK\r\nContent-Length: 60000000\r\n\r\nabc"))
+	runtime.ReadMemStats(&after)
 	wantError(t, err, rnnloss.TypeUnreachable, 0) // it broke
-	if len(server.requests()) != 4 {
-		t.Errorf("%d requests", len(server.requests()))
+	if used := after.TotalAlloc - before.TotalAlloc; len(server.requests()) != 4 || used > 20e6 {
+		t.Errorf("%d requests, %d bytes of memory", len(server.requests()), used)
 	}
 	_, err = asked(t, rnnloss.Safetensors, func(w http.ResponseWriter, r *http.Request) { // no length, and no end
 		for piece := strings.Repeat("x", 1<<20); ; {
@@ -199,7 +206,7 @@ func TestAnswersOfAnyLength(t *testing.T) {
 			}
 		}
 	})
-	wantError(t, err, rnnloss.TypeUnexpectedAnswer, 200)
+	wantContains(t, wantError(t, err, rnnloss.TypeUnexpectedAnswer, 200).Detail, "longer than any")
 }
 
 func TestHostileDocuments(t *testing.T) {

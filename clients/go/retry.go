@@ -40,13 +40,19 @@ func (c *Client) send(ctx context.Context, request *call) (*RawAnswer, error) {
 		if attempt >= c.retries {
 			return nil, failure.err
 		}
-		if done := attempt + 1; done%len(c.endpoints) == 0 {
-			if err := rest(ctx, longer(after, pause(done/len(c.endpoints))), failure.err); err != nil {
+		if round, begins := nextRound(attempt, len(c.endpoints)); begins {
+			if err := rest(ctx, longer(after, pause(round)), failure.err); err != nil {
 				return nil, err
 			}
 			after = 0
 		}
 	}
+}
+
+// nextRound is the round that the attempt after this one is in, both counted from 0, and whether it begins it.
+func nextRound(attempt, endpoints int) (round int, begins bool) {
+	next := attempt + 1
+	return next / endpoints, next%endpoints == 0
 }
 
 // rest waits before a further round: nil if it did, the error to raise if the time of the call doesn't allow it.

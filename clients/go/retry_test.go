@@ -25,6 +25,17 @@ func TestPauses(t *testing.T) {
 	}
 }
 
+func TestRounds(t *testing.T) {
+	for attempt, want := range []int{0: -1, 1: -1, 2: 1, 3: -1, 4: -1, 5: 2} { // of three endpoints
+		if round, begins := nextRound(attempt, 3); begins != (want > 0) || begins && round != want {
+			t.Errorf("after attempt %d: round %d, %v", attempt, round, begins)
+		}
+	}
+	if round, begins := nextRound(1, 1); round != 2 || !begins {
+		t.Errorf("round %d, %v", round, begins)
+	}
+}
+
 func TestRetryAfterInItsForms(t *testing.T) {
 	for value, want := range map[string]time.Duration{"": 0, "7": 7 * time.Second, "-1": 0, "soon": 0, "99999999999": longestWait * time.Second, "99999999999999999999999": longestWait * time.Second} {
 		if got := retryAfter(value); got != want {

@@ -148,6 +148,29 @@ func TestRetryAfterOfOneEndpointOfTwo(t *testing.T) {
 	}
 }
 
+// What one answer asks for is done with after one wait.
+func TestRetryAfterOfOneAnswer(t *testing.T) {
+	asked := make(chan time.Time, 9)
+	server := newScript(t, func(w http.ResponseWriter, r *http.Request) {
+		asked <- time.Now()
+		if len(asked) == 1 {
+			w.Header().Set("Retry-After", "1")
+		}
+		if len(asked) < 3 {
+			say(503, "application/problem+json", draining)(w, r)
+			return
+		}
+		say(200, "application/json", "{}")(w, r)
+	})
+	if _, err := newClient(t, rnnloss.WithEndpoints(server.URL)).Version(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	first, second, third := <-asked, <-asked, <-asked
+	if second.Sub(first) < time.Second || third.Sub(second) > 900*time.Millisecond {
+		t.Errorf("waits of %v and %v", second.Sub(first), third.Sub(second))
+	}
+}
+
 // A connection that is closed in the middle of the second request's body is a stale one, if the first request was fine.
 func TestStaleConnectionUnderALargeBody(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
