@@ -2,11 +2,12 @@ package rnnloss;
 
 import java.io.IOException;
 import java.net.http.HttpClient;
+import java.security.cert.CertificateException;
+import java.util.Optional;
 
 /** One attempt: if it may have met a connection that was closed in the meantime, two requests. */
 final class Attempt {
   private final HttpClient http;
-  private final Tls tls;
   private final Endpoint endpoint;
   private final Call call;
   private final Deadline deadline;
@@ -14,9 +15,8 @@ final class Attempt {
   private final Exchange exchange;
 
   /** Begins an attempt. */
-  Attempt(HttpClient http, Tls tls, Endpoint endpoint, Call call, Deadline deadline) {
+  Attempt(HttpClient http, Endpoint endpoint, Call call, Deadline deadline) {
     this.http = http;
-    this.tls = tls;
     this.endpoint = endpoint;
     this.call = call;
     this.deadline = deadline;
@@ -33,9 +33,9 @@ final class Attempt {
     try {
       return exchange.await();
     } catch (IOException e) {
-      if (tls.isRefusal(e, endpoint)) {
-        throw RnnLossException.unreachable(
-            tls.reason(e, endpoint), endpoint.address(), call.requestId());
+      Optional<CertificateException> refusal = Tls.refusal(e);
+      if (refusal.isPresent()) {
+        throw RnnLossException.unreachable(refusal.get(), endpoint.address(), call.requestId());
       }
       if (kept && exchange.unanswered()) {
         return new Exchange(http, endpoint, call, deadline).await();

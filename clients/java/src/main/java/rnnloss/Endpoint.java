@@ -42,10 +42,6 @@ final class Endpoint {
     return URI.create(root + path);
   }
 
-  boolean isTls() {
-    return root.getScheme().equalsIgnoreCase("https");
-  }
-
   /** Notes that a connection may be kept from now on. */
   void keep() {
     kept.incrementAndGet();

@@ -340,17 +340,16 @@ public final class RnnLossClient {
       if (all.isEmpty() || retries < 0) {
         throw new IllegalArgumentException("no endpoints, or a negative number of retries");
       }
-      Tls tls = new Tls(ca, certificate, key);
       HttpClient http =
           HttpClient.newBuilder()
               .version(HttpClient.Version.HTTP_1_1)
               .followRedirects(HttpClient.Redirect.NEVER)
               .proxy(HttpClient.Builder.NO_PROXY)
               .connectTimeout(connectTimeout)
-              .sslContext(tls.context())
+              .sslContext(Tls.context(ca, certificate, key))
               .build();
       return new RnnLossClient(
-          new Transport(http, all, tls, retries), headers(all.get(0)), timeout, null);
+          new Transport(http, all, retries), headers(all.get(0)), timeout, null);
     }
 
     private Map<String, String> headers(Endpoint any) {

@@ -17,6 +17,7 @@ import java.security.spec.PKCS8EncodedKeySpec;
 import java.util.Base64;
 import java.util.Collection;
 import java.util.List;
+import java.util.Optional;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import javax.net.ssl.KeyManager;
@@ -25,9 +26,8 @@ import javax.net.ssl.SSLContext;
 import javax.net.ssl.SSLException;
 import javax.net.ssl.TrustManager;
 import javax.net.ssl.TrustManagerFactory;
-import javax.net.ssl.X509ExtendedTrustManager;
 
-/** Whom to trust and what to show, from PEM files; why a certificate was refused. */
+/** Whom to trust and what to show, from PEM files; which failures are refusals of certificates. */
 final class Tls {
   private static final Pattern KEY =
       Pattern.compile("-----BEGIN PRIVATE KEY-----([^-]*)-----END PRIVATE KEY-----");
@@ -35,68 +35,52 @@ final class Tls {
       Pattern.compile("fatal alert: .*(certificate|unknown_ca|access_denied)");
   private static final char[] NO_PASSWORD = new char[0];
 
-  private final SSLContext context;
-  private final TrustRecorder trust;
+  private Tls() {}
 
   /**
    * Reads the files.
    *
-   * @param ca certificates to trust, null for the system's
+   * @param ca certificates to trust, null for the runtime's
    * @param certificate the chain to show, null for none
    * @param key its private key, null for none
    */
-  Tls(Path ca, Path certificate, Path key) {
+  static SSLContext context(Path ca, Path certificate, Path key) {
     try {
-      trust = new TrustRecorder(trustManager(ca));
-      context = SSLContext.getInstance("TLS");
-      context.init(keyManagers(certificate, key), new TrustManager[] {trust}, null);
+      SSLContext context = SSLContext.getInstance("TLS");
+      context.init(keyManagers(certificate, key), trustManagers(ca), null);
+      return context;
     } catch (GeneralSecurityException | IOException e) {
       throw new IllegalArgumentException("the TLS files can't be used: " + e, e);
     }
   }
 
-  SSLContext context() {
-    return context;
-  }
-
-  /** Whether a connection failed because a certificate isn't trusted, be it theirs or ours. */
-  boolean isRefusal(IOException failure, Endpoint endpoint) {
-    return endpoint.isTls() && reason(failure, endpoint) != failure;
-  }
-
-  /** The refusal of a certificate that a failure was for; the failure itself if it wasn't. */
-  Exception reason(IOException failure, Endpoint endpoint) {
+  /** Why a certificate was refused, be it theirs or ours, if a connection failed for that. */
+  static Optional<CertificateException> refusal(IOException failure) {
     for (Throwable cause = failure; cause != null; cause = cause.getCause()) {
       if (cause instanceof CertificateException) {
-        return (CertificateException) cause;
+        return Optional.of((CertificateException) cause);
       }
       if (cause instanceof SSLException
           && REFUSED_BY_PEER.matcher("" + cause.getMessage()).find()) {
-        return new CertificateException(cause.getMessage(), cause);
+        return Optional.of(new CertificateException(cause.getMessage(), cause));
       }
     }
-    CertificateException recorded = trust.refusal(endpoint.uri(""));
-    return recorded == null ? failure : recorded;
+    return Optional.empty();
   }
 
-  private static X509ExtendedTrustManager trustManager(Path ca)
+  private static TrustManager[] trustManagers(Path ca)
       throws GeneralSecurityException, IOException {
-    KeyStore trusted = null;
-    if (ca != null) {
-      trusted = emptyStore();
-      for (Certificate certificate : certificates(ca)) {
-        trusted.setCertificateEntry("ca" + trusted.size(), certificate);
-      }
+    if (ca == null) {
+      return null; // those of the runtime
+    }
+    KeyStore trusted = emptyStore();
+    for (Certificate certificate : certificates(ca)) {
+      trusted.setCertificateEntry("ca" + trusted.size(), certificate);
     }
     TrustManagerFactory factory =
         TrustManagerFactory.getInstance(TrustManagerFactory.getDefaultAlgorithm());
     factory.init(trusted);
-    for (TrustManager manager : factory.getTrustManagers()) {
-      if (manager instanceof X509ExtendedTrustManager) {
-        return (X509ExtendedTrustManager) manager;
-      }
-    }
-    throw new GeneralSecurityException("no trust manager for X.509");
+    return factory.getTrustManagers();
   }
 
   private static KeyManager[] keyManagers(Path certificate, Path key)

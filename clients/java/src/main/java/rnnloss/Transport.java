@@ -19,14 +19,12 @@ final class Transport {
 
   private final HttpClient http;
   private final List<Endpoint> endpoints;
-  private final Tls tls;
   private final int retries;
   private final AtomicInteger answeredLast = new AtomicInteger();
 
-  Transport(HttpClient http, List<Endpoint> endpoints, Tls tls, int retries) {
+  Transport(HttpClient http, List<Endpoint> endpoints, int retries) {
     this.http = http;
     this.endpoints = endpoints;
-    this.tls = tls;
     this.retries = retries;
   }
 
@@ -43,7 +41,7 @@ final class Transport {
       int index = (first + attempt) % endpoints.size();
       Endpoint endpoint = endpoints.get(index);
       try {
-        Answer answer = new Attempt(http, tls, endpoint, call, deadline).await();
+        Answer answer = new Attempt(http, endpoint, call, deadline).await();
         if (!answer.asksToRetry()) {
           answeredLast.set(index);
           return answer;
@@ -84,7 +82,7 @@ final class Transport {
   Map<String, Health> health(Call call, Deadline deadline) {
     List<Attempt> attempts = new ArrayList<>();
     for (Endpoint endpoint : endpoints) {
-      attempts.add(new Attempt(http, tls, endpoint, call, deadline));
+      attempts.add(new Attempt(http, endpoint, call, deadline));
     }
     Map<String, Health> health = new LinkedHashMap<>();
     for (int i = 0; i < attempts.size(); i++) {

@@ -52,6 +52,17 @@ final class RawServer implements AutoCloseable {
         });
   }
 
+  /** Answers one request; closes the connection after any other, without an answer. */
+  static RawServer answeringOnce(String answer) throws IOException {
+    RawServer server = new RawServer("127.0.0.1", 50);
+    return server.serve(
+        connection -> {
+          if (server.readRequest(connection.getInputStream()) && server.requests() == 1) {
+            connection.getOutputStream().write(answer.getBytes(StandardCharsets.ISO_8859_1));
+          }
+        });
+  }
+
   /** Has no room for another connection: the system lets it wait. */
   static RawServer full() throws IOException {
     RawServer server = new RawServer("127.0.0.1", 1);
