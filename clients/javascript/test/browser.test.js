@@ -209,7 +209,7 @@ test('Retry-After, retries and failover', async () => {
   assert.equal((await call(settings, 'loss', FR, { requestId: 'none-0-f' })).value.loss, 2.5);
 });
 
-test('timeout, abort, and nobody there', async () => {
+test('timeout, abort, and nobody there', { timeout: 60_000 }, async () => {
   const endpoints = origin(flaky);
   const late = await call({ endpoints, timeout: 300 }, 'loss', FR, { requestId: 'silent-9-a' });
   assert.deepEqual([late.type, late.status], ['timeout', 0]);
