@@ -245,8 +245,8 @@ def test_health_raises_nothing(faults, closed, url, monkeypatch):
              "down": "not-ready", "slow": "unreachable"}  # fmt: skip
     for kind, state in kinds.items():
         request_id = faults.id(kind, 1)
-        monkeypatch.setattr("rnnloss._client.uuid.uuid4", lambda request_id=request_id: _Hex(request_id))
-        with rnnloss.Client(faults.url) as client:
+        with monkeypatch.context() as patched, rnnloss.Client(faults.url) as client:
+            patched.setattr("rnnloss._client.uuid.uuid4", lambda request_id=request_id: _Hex(request_id))
             assert client.health(timeout=0.5 if kind == "slow" else 30) == {faults.url: state}, kind
 
 
@@ -274,6 +274,20 @@ def test_threads(faults):
             thread.join(60)
     assert not failures
     assert not any(thread.is_alive() for thread in threads)
+
+
+def test_idle_connections_are_not_hoarded(url, monkeypatch):
+    monkeypatch.setattr("rnnloss._connection.IDLE_MOST", 2)
+    with rnnloss.Client(url) as client:
+        (pool,) = client._transport.pools
+        connections = [pool.open(time.monotonic() + 30) for _ in range(4)]
+        for connection in connections:
+            pool.give(connection)
+        assert [connection.sock is None for connection in connections] == [False, False, True, True]
+        assert client.version()["contract"] == 1
+        assert pool.take() is connections[1]
+        assert connections[1].sock is not None
+        connections[1].close()
 
 
 FORK = """

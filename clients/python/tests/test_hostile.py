@@ -56,6 +56,28 @@ def read_request(connection):
     stream.read(length)
 
 
+def test_what_is_sent():
+    sent = []
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve():
+            connection, _ = listener.accept()
+            with connection:
+                sent.append(connection.recv(1 << 16))
+                connection.sendall(http(b'{"contract": 1}', "application/json"))
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        port = listener.getsockname()[1]
+        with rnnloss.Client(f"http://127.0.0.1:{port}", token="secret") as client:
+            client.version(request_id="mine")
+        thread.join()
+    head = sent[0].decode().split("\r\n")
+    assert head[0] == "GET /version HTTP/1.1"
+    assert set(head[1:-2]) == {f"Host: 127.0.0.1:{port}", "User-Agent: rnnloss-python/0.1.0", "X-Request-Id: mine",
+                               "Authorization: Bearer secret", "Accept: application/json"}  # fmt: skip
+
+
 def http(body, kind=SAFETENSORS, head="HTTP/1.1 200 OK", extra="", length=None):
     length = f"Content-Length: {len(body) if length is None else length}\r\n"
     return f"{head}\r\n{length}Content-Type: {kind}\r\n{extra}Connection: close\r\n\r\n".encode() + body
@@ -261,6 +283,7 @@ def test_endless_answers_end(monkeypatch):
     monkeypatch.setattr("rnnloss._transport.ANSWER_LEAST", 1000)
     error, _ = raised(b"HTTP/1.0 200 OK\r\n\r\n" + b"x" * 100000)
     assert error.type == "unexpected-answer"
+    assert "an answer of more than" in error.detail
 
 
 @pytest.mark.parametrize("answer", [http(file(GOOD, DATA)), http(b"", extra="A: b\r\n" * 50)])
@@ -276,6 +299,7 @@ def test_an_answer_that_trickles_in_takes_no_longer_than_the_timeout(answer):
 def test_an_answer_before_the_body_is_read():
     problem = json.dumps({"type": "#unauthorized", "title": "t", "detail": "d"}).encode()
     answer = http(problem, "application/problem+json", "HTTP/1.1 401 Unauthorized")
+    answer = answer.replace(b"Connection: close\r\n", b"")
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
         def serve():

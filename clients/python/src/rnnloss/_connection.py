@@ -147,12 +147,8 @@ class Pool:
 
     def give(self, connection: Connection) -> None:
         """Takes back a connection whose answer has been read to its end."""
-        if (
-            connection.sock is None
-            or connection.is_spent
-            or len(self._idle) >= IDLE_MOST
-            or self._process != os.getpid()
-        ):
+        usable = connection.sock is not None and not connection.is_spent
+        if not usable or len(self._idle) >= IDLE_MOST or self._process != os.getpid():
             connection.close()
         else:
             self._idle.append(connection)
