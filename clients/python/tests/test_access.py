@@ -154,6 +154,7 @@ def test_copies_and_pickles(client):
     error = rnnloss.Error("overloaded", 503, "a", "b", "/c", "d")
     again = pickle.loads(pickle.dumps(error))
     assert vars(again) == vars(error)
+    assert repr(again) == "Error('overloaded', 503, 'a', 'b', '/c', 'd')"
     assert str(again) == "overloaded at /c: b (request d, status 503)"
 
 

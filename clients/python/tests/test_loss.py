@@ -285,6 +285,17 @@ def test_validate_tolerance(client, encoding):
         client.validate({"lambda_fr": 1}, {"losss": 1.0}, fr=[2.0], encoding=encoding)
 
 
+def test_validate_in_doubt(client):
+    report = client.validate({"lambda_fr": 1}, {"loss": 2e-10}, fr=[1e-5])
+    assert report.valid is None
+    assert not report
+    assert str(report).startswith("inconclusive\n")
+    coarse = rnnloss.bfloat16.from_float32([1.0, 3.0])
+    report = client.validate({"lambda_fr": 1}, {"terms": {"fr": rnnloss.bfloat16.from_float32(10.0)}}, fr=coarse)
+    assert report.claims["terms.fr.loss"].diagnosis[0].weak
+    assert "perhaps by chance" in str(report)
+
+
 def test_validate_as_text(client):
     text = client.validate_text({"lambda_fr_sd": 0.1}, {"terms": {"fr_sd": 0.0175}}, {"fr": FR})
     assert text.startswith("not valid\n")

@@ -22,7 +22,7 @@ class Error(Exception):
     def __init__(
         self, type: str, status: int = 0, title: str = "", detail: str = "", pointer: str = "", request_id: str = ""
     ) -> None:
-        # All of them are the exception's args, so that it can be pickled: worker processes hand errors on.
+        # All of them are the exception's args: repr shows them, and of them a pickled one is made again.
         super().__init__(type, status, title, detail, pointer, request_id)
         self.type = type
         self.status = status
