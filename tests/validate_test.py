@@ -2,7 +2,7 @@
 """POST /validate: right claims pass, each well-known other definition is found and named, wrong numbers are not.
 
     python3 tests/validate_test.py [--problems N] [--random N] [--seed S] [--only TEST]
-    python3 tests/validate_test.py --measure      the hit rate of each definition and the rates of chance: ten minutes
+    python3 tests/validate_test.py --measure      the hit rate of each definition and the rates of chance: four minutes
 
 The other definitions are restated in validate_formulas.py, from their descriptions. --problems: random problems that
 each definition is tried on; --random: wrong numbers, and gradients, that no diagnosis may explain (but by chance: the
