@@ -100,10 +100,10 @@ $(BUILD)/server/%.o: server/%.cc $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(call say,CXX) $< && $(CXX) $(CXX_TEXT) -c $< -o $@
 
-# The vectors and the description become part of the daemon: the assembler reads them in.
-$(BUILD)/server/embedded.o: server/embedded.S tests/vectors/vectors.jsonl tests/vectors/list.json server/openapi.json $(BUILD)/flags
+# The vectors, the description and the page become part of the daemon: the assembler reads them in.
+$(BUILD)/server/embedded.o: server/embedded.S tests/vectors/vectors.jsonl tests/vectors/list.json server/openapi.json $(wildcard server/page/*) $(BUILD)/flags
 	@mkdir -p $(@D)
-	$(call say,AS ) $< && $(CC) -c $< -o $@
+	$(call say,AS ) $< && $(CC) -Iserver -c $< -o $@
 
 $(BUILD)/tests/%.o: tests/%.c $(BUILD)/flags
 	@mkdir -p $(@D)

@@ -4,6 +4,8 @@
 #include "server.h"
 
 const struct route routes[] = {
+    {.path = "/", .access = ACCESS_OPEN, .finish = page_finish},
+    {.path = "/page/{name}", .access = ACCESS_OPEN, .finish = page_finish},
     {.path = "/loss",
      .post = true,
      .begin = loss_begin,
