@@ -60,10 +60,10 @@ export function drawHeat(canvas, heat, { signed, rows, columns, height, square =
   const colours = theme();
   const limit = Math.max(Math.abs(heat.low), Math.abs(heat.high)) || 1;
   const range = signed ? { low: -limit, high: limit } : { low: Math.min(0, heat.low), high: heat.high || 1 };
-  const box = { left: 46, top: 6, width: width - 46 - 64, height: height - 6 - 38 };
-  if (square) { // cells are never taller than twice their width
-    box.height = Math.min(box.height, (box.width / heat.columns) * heat.rows * 2);
-    box.width = Math.min(box.width, Math.max(24, (box.height / heat.rows) * heat.columns * 2));
+  const box = { left: 46, top: 6, width: width - 46 - 80, height: height - 6 - 38 };
+  if (square) { // cells are about as tall as wide, but a thin matrix is not a line
+    box.height = Math.min(box.height, Math.max(heat.rows * 20, (box.width / heat.columns) * heat.rows));
+    box.width = Math.min(box.width, Math.max(heat.columns * 12, (box.height / heat.rows) * heat.columns));
   }
   const colour = signed ? diverging(colours.dark) : sequential;
   cells(context, box, heat, colour, range);
@@ -71,12 +71,13 @@ export function drawHeat(canvas, heat, { signed, rows, columns, height, square =
   context.strokeRect(box.left - 0.5, box.top - 0.5, box.width + 1, box.height + 1);
   const y = scale(0, heat.rows * heat.rowStep, box.top, box.top + box.height);
   for (const tick of ticks(0, heat.rows * heat.rowStep, Math.max(1, Math.min(4, Math.floor(box.height / 24))))) {
-    if (Number.isInteger(tick)) text(context, String(tick), box.left - 6, Math.min(box.top + box.height - 4, Math.max(box.top + 5, y(tick))), { align: 'right', colour: colours.muted });
+    if (box.height > 60 && Number.isInteger(tick)) text(context, String(tick), box.left - 6, Math.min(box.top + box.height - 4, Math.max(box.top + 5, y(tick))), { align: 'right', colour: colours.muted });
   }
   const most = Math.max(1, Math.min(6, Math.floor(box.width / 40)));
   const label = box.width < 60 ? '' : columns;
   xAxis(context, box, { low: 0, high: heat.columns * heat.columnStep, colours, label, most });
-  upright(context, rows, { ...box, left: 2 }, colours.muted);
+  if (box.height > 60) upright(context, rows, { ...box, left: 2 }, colours.muted);
+  else text(context, rows, box.left - 6, box.top + box.height / 2, { align: 'right', colour: colours.muted });
   colourBar(context, { left: box.left + box.width + 12, top: box.top, width: 10, height: Math.max(40, box.height) }, colour, range, colours);
 }
 
@@ -86,7 +87,7 @@ export function drawHeat(canvas, heat, { signed, rows, columns, height, square =
  * @param {{limit: number, counts: Float64Array, zeros: number, count: number}} bins
  */
 export function drawHistogram(canvas, { limit, counts }) {
-  const { context, width, height } = prepare(canvas, 190);
+  const { context, width, height } = prepare(canvas, 262);
   const colours = theme();
   const box = { left: 46, top: 8, width: width - 58, height: height - 8 - 38 };
   const top = Math.max(1, ...counts);
@@ -97,12 +98,11 @@ export function drawHistogram(canvas, { limit, counts }) {
     context.fillRect(box.left, Math.round(y(power)), box.width, 1);
     text(context, power < 4 ? String(10 ** power) : `1e${power}`, box.left - 6, y(power), { align: 'right', colour: colours.muted });
   }
-  const colour = diverging(colours.dark);
   const each = box.width / counts.length;
   counts.forEach((count, i) => {
     if (count === 0) return;
-    const x = i / (counts.length - 1);
-    context.fillStyle = Math.abs(x - 0.5) < 0.01 ? colours.muted : css(colour(x < 0.5 ? Math.min(x, 0.25) : Math.max(x, 0.8)));
+    const side = Math.sign(i - (counts.length - 1) / 2);
+    context.fillStyle = side < 0 ? colours.up : side > 0 ? colours.down : colours.muted;
     const from = Math.min(box.top + box.height - 2, y(Math.log10(count)));
     context.fillRect(box.left + i * each + 0.5, from, Math.max(1, each - 1), box.top + box.height - from);
   });

@@ -9,7 +9,7 @@ const worker = new Worker(new URL('worker.js', import.meta.url), { type: 'module
 const waiting = new Map();
 let last = 0;
 
-worker.onmessage = ({ data }) => {
+worker.onmessage = (/** @type {MessageEvent} */ { data }) => {
   const { id, result, error } = /** @type {{id: number, result: any, error?: string}} */ (data);
   const { resolve, reject } = waiting.get(id) ?? {};
   waiting.delete(id);

@@ -49,7 +49,27 @@ export function byId(id) {
  */
 export function formula(mathml) {
   const parsed = new DOMParser().parseFromString(mathml, 'application/xml').documentElement;
-  return parsed.localName === 'math' ? document.importNode(parsed, true) : document.createTextNode('');
+  const whole = parsed.localName === 'math' ? document.importNode(parsed, true) : document.createElement('span');
+  return split(whole);
+}
+
+/**
+ * A formula's clauses, which stand apart, as formulas of their own: so they can stand below each other, too.
+ * @param {Element} math
+ */
+function split(math) {
+  const parts = document.createDocumentFragment();
+  const children = [...(math.firstElementChild?.children ?? [])];
+  for (let clause = 0; children.length; clause += 1) {
+    const end = children.findIndex((child) => child.localName === 'mspace');
+    const part = /** @type {Element} */ (math.cloneNode(false));
+    part.setAttribute('display', 'inline');
+    part.setAttribute('class', 'clause');
+    part.append(...children.splice(0, end < 0 ? children.length : end + 1));
+    part.querySelector('mspace:last-child')?.remove();
+    parts.append(part, ' ');
+  }
+  return parts;
 }
 
 /**

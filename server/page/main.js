@@ -12,7 +12,7 @@ import { clearDataErrors, onData, showBatch, showDataError, showTensorError, sho
 import { chooseTerm, draw as drawMeans, onMeans, showMeans, updateMeans } from './view-means.js';
 import { drawAll, onPictures, place, resetPlace, showGradients, showPictures } from './view-pictures.js';
 import { clearTermErrors, lambdas, setLambdas, showTermError, showTerms } from './view-terms.js';
-import { claimed, onValidate, rememberAnswer, showClaimsError, showReport, showValidating, toleranceQuery } from './view-validate.js';
+import { claimed, forgetReport, onValidate, rememberAnswer, showClaimsError, showReport, showValidating, toleranceQuery } from './view-validate.js';
 
 /** @import { Opened } from './worker.js' */
 
@@ -86,6 +86,7 @@ function change() {
   showCode({ origin: location.origin, query, file: 'batch.safetensors', token: hasToken() });
   if (!batch) return;
   markStale(true);
+  forgetReport();
   updateMeans();
   send(query, batch.body.size > LARGE ? 250 : 30);
 }

@@ -62,7 +62,7 @@ export function drawMeans(canvas, { means, push, strength, begin, spread: { mu, 
   shown.forEach((n, i) => {
     const [at, from] = [x(i), y(means[n])];
     const to = moved ? y(means[n] + moved[n]) : from;
-    const colour = to > from + 0.5 ? colours.up : to < from - 0.5 ? colours.down : colours.muted;
+    const colour = to < from - 0.5 ? colours.up : to > from + 0.5 ? colours.down : colours.muted;
     arrow(context, at, from, to, colour);
     context.beginPath();
     context.arc(at, from, Math.min(4, box.width / shown.length / 2), 0, 7);

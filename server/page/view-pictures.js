@@ -85,7 +85,9 @@ function drawGradients() {
     byId(`card-${name}`).hidden = !heat;
     if (!heat) continue;
     const gradient = gradients[name]?.heat;
-    const height = Math.max(130, Math.min(300, 44 + (heat.rows * 240) / Math.max(12, heat.columns)));
+    const flat = heat.columns > 3 * heat.rows;
+    byId(`card-${name}`).classList.toggle('flat', flat);
+    const height = flat ? 118 : 300;
     drawPair(name, heat, height);
     byId(`${name}-gradient-figure`).hidden = !gradient;
     if (gradient) drawPair(`${name}-gradient`, gradient, height);

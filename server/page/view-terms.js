@@ -51,11 +51,10 @@ function termRow(info, changed) {
     mark(key);
     changed(key);
   });
-  const math = h('div', { class: 'formula' }, formula(info.formula.mathml));
+  const math = h('p', { class: 'formula' }, formula(info.formula.mathml));
   const row = h('li', { class: `term term-${info.name}`, id: `term-${info.name}` },
-    h('div', { class: 'term-head' }, h('span', { class: 'swatch' }), h('code', {}, info.name), h('label', { for: id, class: 'lambda' }, 'λ', field)),
-    h('p', { class: 'words' }, WORDS[info.name] ?? info.title),
-    slider, math, needs, error);
+    h('div', { class: 'term-head' }, h('span', { class: 'swatch' }), h('code', {}, info.name), slider, h('label', { for: id, class: 'lambda' }, 'λ', field)),
+    h('p', { class: 'words' }, WORDS[info.name] ?? info.title), math, needs, error);
   rows.set(key, { slider, field, row, error, needs, info });
   return row;
 }

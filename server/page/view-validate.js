@@ -103,9 +103,30 @@ export function showReport({ valid, claims, tolerance: by, inputs_sha256: digest
   const words = { pass: 'Valid: every claim is right.', fail: 'Not valid.', inconclusive: 'Inconclusive: a tolerance excuses a claim, but does not certify it.' };
   fill(byId('report'),
     h('p', { class: `verdict ${verdict}`, id: 'verdict' }, `${SIGNS[verdict]} ${words[verdict]}`),
-    h('ul', { class: 'claims' }, ...Object.entries(claims).map(([path, claim]) => claimItem(path, claim))),
+    h('ul', { class: 'claims' }, ...ordered(claims).map(([path, claim]) => (claim.verdict === 'pass' ? passed(path, claim) : claimItem(path, claim)))),
     h('p', { class: 'note' }, `Tolerance: ${by.source}. Inputs: sha256 `, h('code', {}, digest)));
 }
+
+/** @param {Record<string, Claim>} claims */
+const ordered = (claims) => {
+  const rank = ['fail', 'inconclusive', 'pass'];
+  return Object.entries(claims).sort(([, a], [, b]) => rank.indexOf(a.verdict) - rank.indexOf(b.verdict));
+};
+
+/**
+ * @param {string} path
+ * @param {Claim} claim
+ */
+const head = (path, { verdict }) =>
+  h('p', { class: 'claim-head' }, h('span', { class: 'sign' }, SIGNS[verdict] ?? ''), h('code', {}, path), ` ${verdict}`);
+
+/**
+ * @param {string} path
+ * @param {Claim} claim
+ */
+const passed = (path, claim) =>
+  h('li', { class: 'pass short', 'data-claim': path }, head(path, claim),
+    h('span', { class: 'right' }, claim.canonical === undefined ? `${claim.elements} elements` : number(claim.canonical)));
 
 /**
  * @param {string} path
@@ -116,7 +137,7 @@ function claimItem(path, claim) {
     ? [h('dt', {}, 'claimed'), h('dd', {}, number(claim.claimed)), h('dt', {}, 'right'), h('dd', {}, number(claim.canonical))]
     : [h('dt', {}, 'elements'), h('dd', {}, `${claim.mismatched} of ${claim.elements} are out of tolerance`)];
   return h('li', { class: claim.verdict, 'data-claim': path },
-    h('p', { class: 'claim-head' }, h('span', { class: 'sign' }, SIGNS[claim.verdict] ?? ''), h('code', {}, path), ` ${claim.verdict}`),
+    head(path, claim),
     h('dl', {}, ...numbers),
     claim.message && h('p', {}, claim.message),
     ...(claim.diagnosis ?? []).map(diagnosis),
@@ -133,6 +154,11 @@ function diagnosis({ id, title, relation, fix, releases, weak }) {
     h('p', {}, 'This worker’s ', h('code', {}, relation)),
     fix && h('p', {}, `To mend it: ${fix}`),
     releases?.length && h('p', { class: 'note' }, `As in ${releases.join(', ')}`));
+}
+
+/** A report is about one batch and its weights. */
+export function forgetReport() {
+  fill(byId('report'));
 }
 
 /** @param {number} fraction */
