@@ -7,14 +7,14 @@
 extern const char asset_openapi[];
 extern const uint64_t asset_openapi_length;
 
-#define PAGE_FILE(symbol, path, name, kind) \
-  extern const char symbol[];               \
+#define PAGE_FILE(symbol, path, name, kind)                                                                            \
+  extern const char symbol[];                                                                                          \
   extern const uint64_t symbol##_length;
 #include "page/files.h"
 #undef PAGE_FILE
 
-#define HTML   "text/html; charset=utf-8"
-#define CSS    "text/css; charset=utf-8"
+#define HTML "text/html; charset=utf-8"
+#define CSS "text/css; charset=utf-8"
 #define SCRIPT "text/javascript; charset=utf-8"
 
 static const struct asset {

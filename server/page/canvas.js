@@ -51,6 +51,7 @@ export function ticks(low, high, most = 5) {
   if (!(span > 0) || !Number.isFinite(span)) return [low];
   const raw = span / most;
   const power = 10 ** Math.floor(Math.log10(raw));
+  if (power === 0) return [low]; // far below the smallest normal number
   const step = power * ([1, 2, 5, 10].find((m) => m * power >= raw) ?? 10);
   const first = Math.ceil(low / step - 1e-9);
   const count = Math.floor(high / step + 1e-9) - first + 1;

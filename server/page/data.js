@@ -50,3 +50,6 @@ export function bodyOf(batch, options, claims) {
  * @param {Opened} opened
  */
 export const keptOptions = ({ options }) => options.filter(([key]) => key === 'nonfinite' || key === 'contract');
+
+/** @param {Opened} opened */
+export const wantsNoGradients = ({ options }) => options.some(([key, value]) => key === 'gradients' && value === 'none');

@@ -1,7 +1,7 @@
 // The page: a batch, seven weights, and the daemon's answer to them, always the latest.
 
 import { ProblemError, hasToken, onTokenNeeded, request, requestJson } from './api.js';
-import { ask, bodyOf, keptOptions } from './data.js';
+import { ask, bodyOf, keptOptions, wantsNoGradients } from './data.js';
 import { byId, say } from './dom.js';
 import { isActive, lambdaQuery } from './lambdas.js';
 import { latest } from './latest.js';
@@ -11,7 +11,7 @@ import { buildCode, showCode } from './view-code.js';
 import { clearDataErrors, onData, showBatch, showDataError, showTensorError, showVectors } from './view-data.js';
 import { chooseTerm, draw as drawMeans, onMeans, showMeans, updateMeans } from './view-means.js';
 import { drawAll, onPictures, place, resetPlace, showGradients, showPictures } from './view-pictures.js';
-import { clearTermErrors, lambdas, setLambdas, showTermError, showTerms } from './view-terms.js';
+import { clearTermErrors, lambdas, moveSlider, setLambdas, showTermError, showTerms } from './view-terms.js';
 import { claimed, forgetReport, onValidate, rememberAnswer, showClaimsError, showReport, showValidating, toleranceQuery } from './view-validate.js';
 
 /** @import { Opened } from './worker.js' */
@@ -93,7 +93,8 @@ function change() {
 
 const send = latest(
   async (/** @type {string[]} */ query, signal) => {
-    const { body } = /** @type {{body: Blob}} */ (batch);
+    const { body, opened } = /** @type {{body: Blob, opened: Opened}} */ (batch);
+    if (wantsNoGradients(opened)) query = [...query, 'gradients=none'];
     const large = body.size > LARGE;
     const began = performance.now();
     const progress = large ? showProgress : undefined;
@@ -167,7 +168,7 @@ async function start() {
     vector: (url) => take(decodeURIComponent(url.replace(/^.*\/|\?.*$/g, '')), () => vector(url)),
   });
   onPictures(see);
-  onMeans(lambdas);
+  onMeans(lambdas, moveSlider);
   onValidate({ validate, read: (blob) => ask('claims', blob), neurons: () => neurons });
   const redraw = () => requestAnimationFrame(() => (drawAll(), drawMeans()));
   matchMedia('(prefers-color-scheme: dark)').addEventListener('change', redraw);

@@ -4,7 +4,7 @@ import { byId, fill, h } from './dom.js';
 import { sizeText } from './numbers.js';
 
 /** @import { Opened } from './worker.js' */
-/** @typedef {{id: string, group: string, result: string, url: string, sizes: Record<string, number>}} Vector */
+/** @typedef {{id: string, group: string, result: string, flags: string[], url: string, sizes: Record<string, number>}} Vector */
 
 const samples = /** @type {HTMLSelectElement} */ (byId('samples'));
 const file = /** @type {HTMLInputElement} */ (byId('file'));
@@ -38,7 +38,7 @@ export function onData(chosen) {
 
 /** @param {Vector[]} vectors */
 export function showVectors(vectors) {
-  const usable = vectors.filter((v) => v.result === 'valid' && (v.sizes.safetensors || v.sizes.json));
+  const usable = vectors.filter((v) => v.result === 'valid' && !v.flags.includes('generated')); // those are given by a rule
   for (const group of new Set(usable.map((v) => v.group))) {
     const options = usable.filter((v) => v.group === group).map((v) => {
       const form = v.sizes.safetensors ? 'safetensors' : 'json';

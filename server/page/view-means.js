@@ -20,6 +20,7 @@ const WORDS = {
 const STEPS = 24;
 const canvas = /** @type {HTMLCanvasElement} */ (byId('canvas-means'));
 const play = /** @type {HTMLButtonElement} */ (byId('play'));
+const slider = /** @type {HTMLInputElement} */ (byId('means-slider'));
 
 /** @type {Float64Array | null} */
 let begin = null;
@@ -33,9 +34,13 @@ let playing = 0; // which play is going on; another number ends it
 /** @type {() => Map<string, string>} */
 let lambdasNow = () => new Map();
 
-/** @param {() => Map<string, string>} lambdas */
-export function onMeans(lambdas) {
+/**
+ * @param {() => Map<string, string>} lambdas
+ * @param {(key: string, position: number) => void} moved the slider below the picture
+ */
+export function onMeans(lambdas, moved) {
   lambdasNow = lambdas;
+  slider.addEventListener('input', () => moved(`lambda_${chosen}`, slider.valueAsNumber));
   for (const radio of document.getElementsByName('means-term')) {
     radio.addEventListener('change', () => chooseTerm(/** @type {HTMLInputElement} */ (radio).value));
   }
@@ -64,11 +69,24 @@ export function showMeans(given) {
 
 /** The weights have changed. */
 export function updateMeans() {
+  showSlider();
   if (begin) ask(means, 0);
+}
+
+/** The chosen term's slider once more, beside what it does. */
+function showSlider() {
+  const text = lambdasNow().get(`lambda_${chosen}`) ?? '0';
+  slider.value = String(positionOf(text));
+  slider.style.setProperty('--filled', `${(slider.valueAsNumber / POSITIONS) * 100}%`);
+  slider.setAttribute('aria-valuetext', `λ = ${text}`);
+  byId('means-lambda').textContent = text;
+  byId('means-slider-name').textContent = chosen;
+  byId('means-slider-label').className = `lambda term-${chosen}`;
 }
 
 function restart() {
   playing += 1;
+  showSlider();
   if (!begin) return;
   means = begin;
   play.textContent = `Take ${STEPS} steps`;

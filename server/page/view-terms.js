@@ -67,6 +67,18 @@ function mark(key) {
   row?.classList.toggle('active', isActive(field?.value ?? ''));
 }
 
+/**
+ * As if its slider were moved.
+ * @param {string} key
+ * @param {number} position
+ */
+export function moveSlider(key, position) {
+  const slider = rows.get(key)?.slider;
+  if (!slider) return;
+  slider.value = String(position);
+  slider.dispatchEvent(new Event('input'));
+}
+
 /** @returns {Map<string, string>} key and text */
 export const lambdas = () => new Map([...rows].map(([key, { field }]) => [key, field.value]));
 

@@ -93,7 +93,7 @@ test('fr_sd is explained: what it measures, where it pushes, what comes of it', 
   await page.waitForFunction(() => document.getElementById('means-now').textContent.includes('λ·σ = 1 ×'));
   await page.click('#play');
   const shrunk = await page.waitForFunction(() => {
-    const found = /σ ([\d.]+) → ([\d.e−]+), μ ([\d.]+) → ([\d.]+)/.exec(document.getElementById('means-now').textContent ?? '');
+    const found = /σ ([\d.]+) → ([\d.e−]+), μ ([\d.]+) → ([\d.]*\d)/.exec(document.getElementById('means-now').textContent ?? '');
     const [from, to, mu, after] = (found ?? []).slice(1).map((s) => Number(s.replace('−', '-')));
     return found && to < from / 5 && Math.abs(mu - after) < 0.002 && { from, to };
   });
@@ -239,7 +239,7 @@ for (const [name, options] of Object.entries({
 })) {
   test(`${name}: accessible, and nothing sticks out`, async () => {
     await view.close();
-    view = await open(browser, server.url, options);
+    view = await open(browser, server.url, { reducedMotion: 'reduce', ...options });
     page = view.page;
     await ready(page);
     await page.waitForTimeout(300);

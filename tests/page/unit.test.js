@@ -134,7 +134,7 @@ test('arrows point where the term pushes, and never beyond the mean for fr_sd', 
 test('ticks are round, colours are those of the scales', () => {
   assert.deepEqual(ticks(0, 60, 5), [0, 20, 40, 60]);
   assert.deepEqual(ticks(-1, 1, 4), [-1, -0.5, 0, 0.5, 1]);
-  assert.deepEqual(ticks(1, 1), [1]);
+  assert.deepEqual([ticks(1, 1), ticks(-5e-324, 5e-324)], [[1], [-5e-324]]);
   assert.deepEqual(sequential(0), [0, 32, 77]);
   const lightness = (rgb) => 0.2126 * rgb[0] + 0.7152 * rgb[1] + 0.0722 * rgb[2];
   const ramp = Array.from({ length: 11 }, (_, i) => lightness(sequential(i / 10)));
