@@ -96,14 +96,18 @@ export function claimsOf(claims) {
     else named.push(tensorOf(`claims.${name}`, value));
   };
   if (loss !== undefined) add('loss', loss);
-  for (const [term, claim] of Object.entries(terms)) {
-    if (typeof claim !== 'object' || claim === null) {
-      add(`terms.${term}.loss`, claim);
-      continue;
-    }
-    for (const key of ['loss', 'unweighted']) if (claim[key] !== undefined) add(`terms.${term}.${key}`, claim[key]);
-    for (const [name, g] of Object.entries(claim.gradients ?? {})) add(`terms.${term}.gradients.${name}`, g);
-  }
+  for (const [term, claim] of Object.entries(terms)) claimsOfTerm(`terms.${term}`, claim, add);
   for (const [name, g] of Object.entries(gradients)) add(`gradients.${name}`, g);
   return named;
+}
+
+/**
+ * @param {string} path
+ * @param {any} claim its loss, or an object of several
+ * @param {(name: string, value: any) => void} add
+ */
+function claimsOfTerm(path, claim, add) {
+  const { gradients = {}, ...values } = typeof claim === 'object' && claim !== null ? claim : { loss: claim };
+  for (const [key, value] of Object.entries(values)) add(`${path}.${key}`, value);
+  for (const [name, gradient] of Object.entries(gradients)) add(`${path}.gradients.${name}`, gradient);
 }

@@ -12,7 +12,7 @@ import { clearDataErrors, onData, showBatch, showDataError, showTensorError, sho
 import { chooseTerm, draw as drawMeans, onMeans, showMeans, updateMeans } from './view-means.js';
 import { drawAll, onPictures, place, resetPlace, showGradients, showPictures } from './view-pictures.js';
 import { clearTermErrors, lambdas, moveSlider, setLambdas, showTermError, showTerms } from './view-terms.js';
-import { claimed, forgetReport, onValidate, rememberAnswer, showClaimsError, showReport, showValidating, toleranceQuery } from './view-validate.js';
+import { claimed, forgetReport, keepClaims, onValidate, rememberAnswer, showClaimsError, showReport, showValidating, toleranceQuery } from './view-validate.js';
 
 /** @import { Opened } from './worker.js' */
 
@@ -42,6 +42,7 @@ async function take(name, open, raw) {
     clearDataErrors();
     showBatch(name, opened, () => body);
     setLambdas(opened.lambdas, opened.entries.map((entry) => entry.name));
+    if (opened.claims) keepClaims(bodyOf(opened.claims, []), `${name}: ${opened.claims.entries.length} claims`);
     resetPlace();
     await see();
     change();

@@ -49,10 +49,11 @@ export function drawMeans(canvas, { means, push, strength, begin, spread: { mu, 
   upright(context, 'mean firing rate m', { ...box, left: 2 }, colours.muted);
   text(context, 'neurons, from the quietest to the liveliest →', box.left + box.width / 2, height - 10, { align: 'center', colour: colours.muted });
 
-  context.fillStyle = colours.accent;
+  context.fillStyle = colours.muted;
   context.globalAlpha = 0.16;
   context.fillRect(box.left, y(mu + sigma), box.width, y(mu - sigma) - y(mu + sigma));
   context.globalAlpha = 1;
+  context.fillStyle = colours.text;
   context.fillRect(box.left, y(mu) - 1, box.width, 2);
   for (const [words, at] of labels(mu, sigma, y)) text(context, words, box.left + box.width + 8, at, { colour: colours.text });
 

@@ -4,18 +4,18 @@
 // as its rates, a few kilobytes whatever the batch, has the gradients that the arrows need.
 
 import { requestJson } from './api.js';
-import { byId } from './dom.js';
+import { byId, fill, h } from './dom.js';
 import { isActive, POSITIONS, positionOf } from './lambdas.js';
 import { latest } from './latest.js';
 import { drawMeans, moves } from './means.js';
 import { shortText } from './numbers.js';
 import { spread } from './summaries.js';
 
-/** @type {Record<string, string>} */
+/** @type {Record<string, [string, string]>} a question, and its answer */
 const WORDS = {
-  fr_sd: 'fr_sd asks: how unlike are the neurons? Each dot is one neuron, at its rate averaged over batch and time. The line is μ, the mean of the dots; the band is ±σ, their standard deviation. The loss is λ·σ: the wider the band, the more it costs, however high it lies. So whoever fires more than the mean is pushed down, whoever fires less is pushed up, the further away the harder.',
-  fr: 'fr asks: how much do neurons fire? Its loss is λ times the mean of all squared rates. Every neuron is pushed towards 0, the liveliest ones hardest. How they differ does not matter to it: compare fr_sd.',
-  fr_cv: 'fr_cv asks: how unlike are the neurons, compared with how much they fire? Its loss is λ·σ/μ. It pulls the dots together as fr_sd does, and lifts them all, because a higher mean μ makes the same spread σ count less.',
+  fr_sd: ['fr_sd asks: how unlike are the neurons?', 'Each dot is one neuron, at its rate averaged over batch and time. The line is μ, the mean of the dots; the band is ±σ, their standard deviation. The loss is λ·σ: the wider the band, the more it costs, however high it lies. So whoever fires more than the mean is pushed down, whoever fires less is pushed up, the further away the harder.'],
+  fr: ['fr asks: how much do neurons fire?', 'Its loss is λ times the mean of all squared rates. Every neuron is pushed towards 0, the liveliest ones hardest. How they differ does not matter to it: compare fr_sd.'],
+  fr_cv: ['fr_cv asks: how unlike are the neurons, compared with how much they fire?', 'Its loss is λ·σ/μ. It pulls the dots together as fr_sd does, and lifts them all, because a higher mean μ makes the same spread σ count less.'],
 };
 const STEPS = 24;
 const canvas = /** @type {HTMLCanvasElement} */ (byId('canvas-means'));
@@ -89,6 +89,8 @@ function restart() {
   showSlider();
   if (!begin) return;
   means = begin;
+  const [question, words] = WORDS[chosen];
+  fill(byId('means-words'), h('strong', {}, question), ` ${words}`);
   play.textContent = `Take ${STEPS} steps`;
   ask(means, 0);
 }
@@ -145,7 +147,6 @@ export function draw() {
   if (!begin) return;
   const [before, now] = [spread(begin), spread(means)];
   drawMeans(canvas, { means, push, strength: positionOf(lambda) / POSITIONS, begin, spread: now });
-  byId('means-words').textContent = WORDS[chosen];
   byId('means-now').textContent = reading(before, now);
   play.disabled = !push && means === begin;
   canvas.setAttribute('aria-label', `Mean rate of each of ${means.length} neurons. ${byId('means-now').textContent}`);

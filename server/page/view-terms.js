@@ -12,8 +12,8 @@ const WORDS = {
   hid: 'Keeps the recurrent weights small.',
   out: 'Keeps the readout weights small.',
   fr: 'Keeps neurons quiet: a high rate costs its square.',
-  fr_sd: 'Keeps neurons alike: the spread σ of their mean rates.',
-  fr_cv: 'The same spread, measured by the mean rate: σ/μ.',
+  fr_sd: 'Keeps neurons alike: the spread of mean rates.',
+  fr_cv: 'The same spread, relative to their mean: σ/μ.',
 };
 
 /** @type {Map<string, {slider: HTMLInputElement, field: HTMLInputElement, row: HTMLElement, error: HTMLElement, needs: HTMLElement, info: TermInfo}>} */

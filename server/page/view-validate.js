@@ -27,7 +27,7 @@ export function onValidate(wishes) {
   const take = async (/** @type {Blob & {name?: string}} */ blob) => {
     try {
       const { text, entries } = await wishes.read(blob);
-      keep(text && text.length < 100_000 ? null : blob, `${blob.name ?? 'file'}: ${entries.length} claims, ${sizeText(blob.size)}`);
+      keepClaims(text && text.length < 100_000 ? null : blob, `${blob.name ?? 'file'}: ${entries.length} claims, ${sizeText(blob.size)}`);
       if (!kept) field.value = text;
       showClaimsError('');
     } catch (error) {
@@ -42,7 +42,7 @@ export function onValidate(wishes) {
     const dropped = event.dataTransfer?.files[0];
     if (dropped) take(dropped);
   });
-  field.addEventListener('input', () => keep(null));
+  field.addEventListener('input', () => keepClaims(null));
   field.addEventListener('keydown', (event) => {
     if (event.key === 'Enter' && (event.ctrlKey || event.metaKey)) wishes.validate();
   });
@@ -56,10 +56,11 @@ export function onValidate(wishes) {
 }
 
 /**
+ * Claims from a file, or null: those of the field.
  * @param {Blob | null} blob
  * @param {string} [words]
  */
-function keep(blob, words = '') {
+export function keepClaims(blob, words = '') {
   kept = blob;
   byId('claims-kept').textContent = blob ? `From ${words}. Type here to replace them.` : '';
   if (blob) field.value = '';
@@ -82,7 +83,7 @@ export function rememberAnswer(now) {
  */
 function example(change) {
   if (!answer) return;
-  keep(null);
+  keepClaims(null);
   const lines = answer.terms.map(({ name, loss }) => `    "${name}": ${fullText(change(loss, name))}`);
   field.value = `{\n  "terms": {\n${lines.join(',\n')}\n  }\n}`;
   showClaimsError('');

@@ -54,8 +54,8 @@ async function isSafetensors(blob) {
  */
 async function open(blob) {
   if (!(await isSafetensors(blob))) {
-    const { tensors: named, lambdas, options, claims } = readRequest(await blob.text());
-    return { ...(await keep(named)), lambdas, options, claims: claims ? pack(claimsOf(claims)) : null };
+    const { tensors: named, lambdas, options, claims: given } = readRequest(await blob.text());
+    return { ...(await keep(named)), lambdas, options, claims: given ? pack(claimsOf(given)) : null };
   }
   const buffer = await blob.arrayBuffer();
   const { metadata, entries, begin } = readHeader(buffer);

@@ -178,6 +178,15 @@ test('an answer of /loss is dropped as claims: its gradients are judged, too', a
   assert.equal(await page.locator('#report li').count(), 20);
 });
 
+test('a file brings its claims with it', async () => {
+  const json = { lambdas: { lambda_fr: 1 }, tensors: { fr: [[1, 2], [3, 4]] }, claims: { terms: { fr: 3.75 } } };
+  await answered(page, () => drop(page, '#drop', 'claims.json', JSON.stringify(json)));
+  await page.click('#tab-validate');
+  assert.match(await text(page, '#claims-kept'), /claims\.json: 1 claims/);
+  await page.click('#validate');
+  await page.waitForSelector('[data-diagnosis=half]');
+});
+
 test('the code works as it is copied', async () => {
   await answered(page, () => setSlider(page, 'fr_sd', 70));
   const total = Number(await text(page, '#total'));
