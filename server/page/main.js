@@ -2,7 +2,7 @@
 
 import { ProblemError, hasToken, onTokenNeeded, request, requestJson } from './api.js';
 import { ask, bodyOf, keptOptions, wantsNoGradients } from './data.js';
-import { byId, say } from './dom.js';
+import { byId } from './dom.js';
 import { isActive, lambdaQuery } from './lambdas.js';
 import { latest } from './latest.js';
 import { startTabs, askForToken } from './shell.js';
@@ -42,7 +42,7 @@ async function take(name, open, raw) {
     clearDataErrors();
     showBatch(name, opened, () => body);
     setLambdas(opened.lambdas, opened.entries.map((entry) => entry.name));
-    if (opened.claims) keepClaims(bodyOf(opened.claims, []), `${name}: ${opened.claims.entries.length} claims`);
+    if (opened.claims) keepClaims(bodyOf(opened.claims, []), `${name}, claims`);
     resetPlace();
     await see();
     change();
@@ -142,7 +142,6 @@ async function validate() {
     const { bytes } = await request(`/validate?${query.join('&')}`, { body, type: SAFETENSORS, accept: 'application/json', progress: showValidating });
     showClaimsError('');
     showReport(JSON.parse(new TextDecoder().decode(bytes)));
-    say('judged');
   } catch (error) {
     const known = error instanceof ProblemError;
     const elsewhere = known && showTermError(error.problem.pointer ?? '', error.message);

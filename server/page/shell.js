@@ -34,11 +34,14 @@ export function askForToken() {
   const again = field.value !== '';
   byId('token-error').textContent = again ? 'The daemon does not know this token.' : '';
   form.hidden = false;
+  const main = byId('main');
+  main.hidden = !document.documentElement.dataset.answered; // there is nothing to see yet
   field.focus();
   return new Promise((resolve) => {
     form.addEventListener('submit', (event) => {
       event.preventDefault();
       form.hidden = true;
+      main.hidden = false;
       resolve(field.value.trim());
     }, { once: true });
   });
