@@ -20,13 +20,17 @@ static const struct tensor *own_tensor(const struct validation *validation, cons
 }
 
 /* pred and target go together. */
-static const struct tensor *other_tensor(const struct validation *validation, const struct verdict *verdict) {
-  return verdict->gradient.tensor <= RNNLOSS_TARGET ? &validation->request->tensor[RNNLOSS_TARGET] : NULL;
+static bool is_pair(const struct verdict *verdict) {
+  return verdict->gradient.tensor <= RNNLOSS_TARGET;
+}
+
+static const struct tensor *target_of(const struct validation *validation) {
+  return &validation->request->tensor[RNNLOSS_TARGET];
 }
 
 /* The terms whose gradient it is claimed to be: mse may be taken for active when it isn't. */
 static unsigned terms_of(const struct validation *validation, const struct verdict *verdict) {
-  const unsigned mse = verdict->gradient.tensor <= RNNLOSS_TARGET ? 1u << RNNLOSS_MSE : 0;
+  const unsigned mse = is_pair(verdict) ? 1u << RNNLOSS_MSE : 0;
   return verdict->term < 0 ? validation->result->values->active | mse : 1u << verdict->term;
 }
 
@@ -77,7 +81,7 @@ static const unsigned char *element_at(struct cursor *cursor, uint64_t skipped, 
 
 static void probe_one(struct validation *validation, const struct verdict *verdict, size_t at) {
   struct diagnosis *diagnosis = &validation->diagnosis;
-  const struct tensor *own = own_tensor(validation, verdict), *other = other_tensor(validation, verdict);
+  const struct tensor *own = own_tensor(validation, verdict), *target = target_of(validation);
   const uint64_t index = diagnosis->probe.element[at].index;
   const size_t width = rnnloss_dtype_size(verdict->dtype), own_width = rnnloss_dtype_size(own->dtype);
   unsigned char transposed[8];
@@ -85,15 +89,16 @@ static void probe_one(struct validation *validation, const struct verdict *verdi
     validation->position = 0;
     validation->cursor = store_start(&verdict->claimed->store);
     validation->x = store_start(&own->store);
-    if (other) validation->y = store_start(&other->store);
+    validation->y = store_start(&target->store);
   }
   const uint64_t skipped = index - validation->position;
   const unsigned char *claimed = element_at(&validation->cursor, skipped, width);
   const unsigned char *x = element_at(&validation->x, skipped, own_width);
-  const unsigned char *t = other ? element_at(&validation->y, skipped, rnnloss_dtype_size(other->dtype)) : NULL;
+  const unsigned char *t =
+      is_pair(verdict) ? element_at(&validation->y, skipped, rnnloss_dtype_size(target->dtype)) : NULL;
   if (diagnosis->guesser.transposed) columns_read(&validation->columns, index, 1, transposed);
   rnn_probe_set(&diagnosis->probe, at, verdict->dtype, claimed, own->dtype,
-                diagnosis->guesser.transposed ? transposed : x, other ? other->dtype : RNNLOSS_F64, t, x);
+                diagnosis->guesser.transposed ? transposed : x, target->dtype, t, x);
   validation->position = index;
 }
 
@@ -170,8 +175,7 @@ static size_t elements_at(struct cursor *cursor, rnnloss_dtype dtype, size_t mos
 /* The next elements of the claim, and of the tensors that the guess is made of, side by side. */
 static size_t compare_guess(struct validation *validation, const struct verdict *verdict) {
   struct diagnosis *diagnosis = &validation->diagnosis;
-  const struct tensor *own = own_tensor(validation, verdict), *other = other_tensor(validation, verdict);
-  const rnnloss_dtype other_dtype = other ? other->dtype : RNNLOSS_F64;
+  const struct tensor *own = own_tensor(validation, verdict), *target = target_of(validation);
   const unsigned char *claimed = NULL, *x = NULL, *t = NULL;
   unsigned char transposed[SLICE_ELEMENTS * sizeof(double)];
   double z[SLICE_ELEMENTS];
@@ -181,13 +185,13 @@ static size_t compare_guess(struct validation *validation, const struct verdict 
     x = transposed;
   } else {
     count = elements_at(&validation->x, own->dtype, count, &x);
-    if (other) count = elements_at(&validation->y, other_dtype, count, &t);
+    if (is_pair(verdict)) count = elements_at(&validation->y, target->dtype, count, &t);
     cursor_advance(&validation->x, count * rnnloss_dtype_size(own->dtype));
-    cursor_advance(&validation->y, count * rnnloss_dtype_size(other_dtype));
+    if (is_pair(verdict)) cursor_advance(&validation->y, count * rnnloss_dtype_size(target->dtype));
   }
   rnn_slope_values(validation->moments, &diagnosis->guess.slope,
                    verdict->gradient.tensor == RNNLOSS_RATE ? diagnosis->rows : NULL, validation->position, count,
-                   own->dtype, x, other_dtype, t, z);
+                   own->dtype, x, target->dtype, t, z);
   (validation->pass ? rnn_judge_compare : rnn_judge_scan)(&diagnosis->trial, count, verdict->dtype, claimed,
                                                           RNNLOSS_F64, z);
   cursor_advance(&validation->cursor, count * rnnloss_dtype_size(verdict->dtype));
@@ -196,12 +200,11 @@ static size_t compare_guess(struct validation *validation, const struct verdict 
 
 /* Two passes over all elements; an element too far off ends it. */
 static enum step walk(struct validation *validation, const struct verdict *verdict) {
-  const struct tensor *other = other_tensor(validation, verdict);
   struct rnn_judge *trial = &validation->diagnosis.trial;
   if (validation->position == 0) {
     validation->cursor = store_start(&verdict->claimed->store);
     validation->x = store_start(&own_tensor(validation, verdict)->store);
-    validation->y = other ? store_start(&other->store) : (struct cursor){NULL, 0};
+    validation->y = store_start(&target_of(validation)->store);
   }
   const size_t count = compare_guess(validation, verdict);
   validation->position += count;

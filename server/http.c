@@ -238,10 +238,12 @@ static void on_completed(void *context, struct MHD_Connection *connection, void 
                          enum MHD_RequestTerminationCode outcome) {
   struct http *http = context;
   struct call *call = *state;
+  bool sent = outcome == MHD_REQUEST_TERMINATED_COMPLETED_OK;
   *state = NULL;
+  if (sent && (!call || call->early))
+    linger(http, connection); /* no call: there was no memory for one, it was refused */
   if (!call) return;
   struct exchange *exchange = call->exchange;
-  bool sent = outcome == MHD_REQUEST_TERMINATED_COMPLETED_OK;
   if (call->begun) {
     if (sent && !exchange->answer.body && exchange->head.method != METHOD_HEAD)
       exchange->sent = exchange->answer.length;
@@ -249,7 +251,6 @@ static void on_completed(void *context, struct MHD_Connection *connection, void 
     metrics_end(&http->server->metrics, exchange);
     access_log(exchange, sent);
   }
-  if (sent && call->early) linger(http, connection);
   uint64_t idle_ns = (uint64_t)http->server->config.idle_seconds * 1000000000U;
   connection_enter(call->connection, STAGE_IDLE, clock_ns() + idle_ns);
   exchange_release(exchange);

@@ -8,25 +8,10 @@ cd "$(dirname "$0")/.."
 
 build=$(realpath "${1:-build}")
 base=$build/debian
-passed=0 failed=0
 scratch=$(mktemp -d)
 root=$scratch/root
 trap 'rm -rf "$scratch"' EXIT
-check() { # check NAME COMMAND...
-  local name=$1 status
-  shift
-  set +e # in a shell of its own each command of a function counts, which it does not in a condition
-  (set -e && "$@") >"$scratch/log" 2>&1
-  status=$?
-  set -e
-  if [ "$status" = 0 ]; then
-    passed=$((passed + 1))
-  else
-    failed=$((failed + 1))
-    echo "FAILED: $name"
-    tail -40 "$scratch/log"
-  fi
-}
+. tests/checks.sh
 [ "$(id -u)" = 0 ] || {
   echo 'deb_test: a Debian in a folder needs root'
   exit 1
@@ -118,7 +103,7 @@ is_removed() { # all that it had brought, and what its packages needed
 
 check 'lintian has no error and no warning' lintian_is_silent
 check 'three packages' are_three
-cat "$scratch/log"
+cat "$check_log"
 check 'a minimal Debian' makes_a_debian
 check 'they are installed' installs
 check 'nothing is changed by that' unchanged
@@ -127,5 +112,4 @@ check 'the units are right' units_are_right
 check 'the daemon starts as nobody, is ready, answers, and ends' lives
 check 'a program is built with the library, and runs' builds_against_it
 check 'they are removed without a trace' is_removed
-echo "$passed passed, $failed failed"
-[ "$failed" = 0 ]
+checks_end

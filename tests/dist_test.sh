@@ -11,22 +11,7 @@ version=$(sed -n 's/^.define RNNLOSS_VERSION "\(.*\)"/\1/p' lib/rnnloss.h)
 tarball=rnnloss-$version.tar.gz
 # What calls this must not decide how the tarball builds, nor hide that it needs something of this checkout.
 unset MAKEFLAGS MAKELEVEL MFLAGS BUILD CDPATH
-passed=0 failed=0
-check() { # check NAME COMMAND...
-  local name=$1 status
-  shift
-  set +e # in a shell of its own each command of a function counts, which it does not in a condition
-  (set -e && "$@") >"$root/log" 2>&1
-  status=$?
-  set -e
-  if [ "$status" = 0 ]; then
-    passed=$((passed + 1))
-  else
-    failed=$((failed + 1))
-    echo "FAILED: $name"
-    tail -40 "$root/log"
-  fi
-}
+. tests/checks.sh
 
 same_twice() { # the second time of a clone, elsewhere, by somebody with other habits
   make -s BUILD="${1:-build}" dist && cp "${1:-build}/$tarball" "$root/first.tar.gz" &&
@@ -64,5 +49,4 @@ check 'its tests pass' tests_pass
 check 'it installs' installs
 check 'it cleans' cleans
 stat -c '%n: %s bytes' "${1:-build}/$tarball"
-echo "$passed passed, $failed failed"
-[ "$failed" = 0 ]
+checks_end

@@ -3,8 +3,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "fixture.h"
+#include "raw.h"
 
 #define RELEASE_MS 5000 /* the daemon may still be tidying up when its answer is here */
 
@@ -142,6 +144,29 @@ static void test_large(void **state) {
   free(zeros);
 }
 
+/* Refused for want of memory before anything of it was kept, a client that goes on sending still reads why. */
+static void test_still_sending(void **state) {
+  (void)state;
+  enum { LENGTH = 4 << 20 };
+  char *zeros = calloc(1, LENGTH), answer[2000];
+  assert_non_null(zeros);
+  for (int i = 0; i < 5; i++) {
+    int fd = raw_connect(daemon_here.address[0]);
+    atomic_store(&daemon_here.probe->fail_at, 0);
+    raw_text(fd, "GET /livez HTTP/1.1\r\nHost: x\r\n\r\n"); /* what the connection itself needs is there now */
+    raw_read(fd, "alive", answer, sizeof answer);
+    atomic_store(&daemon_here.probe->fail_at, 1);
+    raw_text(fd, "POST /loss HTTP/1.1\r\nHost: x\r\nContent-Length: 4194304\r\n\r\n");
+    nanosleep(&(struct timespec){.tv_nsec = 100000000}, NULL);
+    atomic_store(&daemon_here.probe->fail_at, 0);
+    raw_send(fd, zeros, LENGTH);
+    raw_read(fd, NULL, answer, sizeof answer);
+    if (!strstr(answer, "#overloaded")) fail_msg("instead of a problem: %.100s", answer);
+    close(fd);
+  }
+  free(zeros);
+}
+
 static void test_errors(void **state) {
   (void)state;
   check_text("{", NULL);
@@ -179,8 +204,9 @@ static void test_routes(void **state) {
 
 int main(void) {
   static const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_json),   cmocka_unit_test(test_safetensors), cmocka_unit_test(test_large),
-      cmocka_unit_test(test_errors), cmocka_unit_test(test_routes),      cmocka_unit_test(test_validate),
+      cmocka_unit_test(test_json),          cmocka_unit_test(test_safetensors), cmocka_unit_test(test_large),
+      cmocka_unit_test(test_still_sending), cmocka_unit_test(test_errors),      cmocka_unit_test(test_routes),
+      cmocka_unit_test(test_validate),
   };
   static const char *const arguments[] = {"--threads", "1", NULL};
   return FIXTURE_RUN("memory", tests, arguments);

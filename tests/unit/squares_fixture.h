@@ -3,17 +3,9 @@
 #define SQUARES_FIXTURE_H
 
 #include "bins.h"
+#include "random_bits.h"
 
 #define MOST (3 * RNN_BLOCK_BYTES) /* bytes of the longest tensor here */
-
-static uint64_t seed = 88172645463325252U;
-
-RNN_INLINE uint64_t random_bits(void) {
-  seed ^= seed << 13;
-  seed ^= seed >> 7;
-  seed ^= seed << 17;
-  return seed;
-}
 
 RNN_INLINE uint64_t below(uint64_t n) {
   return random_bits() % n;

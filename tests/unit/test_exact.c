@@ -7,17 +7,9 @@
 #include "approx.h"
 #include "finish.h"
 #include "limbs.h"
+#include "random_bits.h"
 
 #include <cmocka.h>
-
-static uint64_t seed = 88172645463325252U;
-
-static uint64_t random_bits(void) {
-  seed ^= seed << 13;
-  seed ^= seed >> 7;
-  seed ^= seed << 17;
-  return seed;
-}
 
 static void random_big(struct rnn_big *x, size_t words) {
   uint64_t w[RNN_BIG_WORDS];

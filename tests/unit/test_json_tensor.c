@@ -8,17 +8,14 @@
 
 #include <cmocka.h>
 
+#include "random_bits.h"
 #include "server.h"
 
 #define COUNT(array) (sizeof(array) / sizeof(array)[0])
 #define TEXT_MAX (1 << 19)
 
 static unsigned below(unsigned limit) {
-  static uint64_t seed = 1;
-  seed ^= seed << 13;
-  seed ^= seed >> 7;
-  seed ^= seed << 17;
-  return (unsigned)(seed * 0x2545F4914F6CDD1D >> 33) % limit;
+  return (unsigned)(random_bits() >> 33) % limit;
 }
 
 /* ---- Texts ---- */

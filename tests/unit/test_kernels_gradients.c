@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include "kernels.h"
+#include "random_bits.h"
 
 #include <cmocka.h>
 
@@ -53,15 +54,6 @@ static unsigned char *place(int i, size_t bytes, bool at_end, size_t skew) {
 }
 
 /* ---- Numbers ---- */
-
-static uint64_t seed = 1;
-
-static uint64_t random_bits(void) {
-  seed ^= seed << 13;
-  seed ^= seed >> 7;
-  seed ^= seed << 17;
-  return seed * 0x2545F4914F6CDD1DU;
-}
 
 /* Any bits, or few bits set, or exponents about the ends and the middle of a dtype's range. */
 static uint64_t random_double_bits(void) {

@@ -11,19 +11,11 @@
 #include <unistd.h>
 #include "columns.h"
 #include "kernels.h"
+#include "random_bits.h"
 
 #include <cmocka.h>
 
 #define MOST 40000 /* elements of a sum */
-
-static uint64_t seed = 0x9E3779B97F4A7C15U;
-
-static uint64_t random_bits(void) {
-  seed ^= seed << 13;
-  seed ^= seed >> 7;
-  seed ^= seed << 17;
-  return seed;
-}
 
 /* ---- Data ---- */
 

@@ -9,17 +9,10 @@
 #include <cmocka.h>
 
 #include "number_samples.h"
+#include "random_bits.h"
 #include "server.h"
 
 #define COUNT(array) (sizeof(array) / sizeof(array)[0])
-
-static uint64_t random_bits(void) {
-  static uint64_t seed = 1;
-  seed ^= seed << 13;
-  seed ^= seed >> 7;
-  seed ^= seed << 17;
-  return seed * 0x2545F4914F6CDD1D;
-}
 
 /* The short way, with something behind the text: not taken, or the same bits. */
 static bool assert_short_agrees(const char *text, char behind) {

@@ -11,17 +11,9 @@
 #include <cmocka.h>
 
 #include "columns.h"
+#include "random_bits.h"
 
 #define LONGEST ((size_t)1 << 19) /* elements of a stream */
-
-static uint64_t seed = 0x9E3779B97F4A7C15U;
-
-static uint64_t random_bits(void) {
-  seed ^= seed << 13;
-  seed ^= seed >> 7;
-  seed ^= seed << 17;
-  return seed;
-}
 
 static unsigned char x[8 * LONGEST];
 

@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include "random_bits.h"
 #include "rnnloss.h"
 
 #include <cmocka.h>
@@ -12,15 +13,6 @@
 /* Words of memory a neuron. */
 #define NARROW (RNNLOSS_NARROW_LIMBS + 1)
 #define WIDE (RNNLOSS_WIDE_LIMBS + 2)
-
-static uint64_t seed = 88172645463325252U;
-
-static uint64_t random_bits(void) {
-  seed ^= seed << 13;
-  seed ^= seed >> 7;
-  seed ^= seed << 17;
-  return seed;
-}
 
 static rnnloss_bins *new_bins(void) {
   size_t size = rnnloss_bins_size();

@@ -5,21 +5,13 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include "random_bits.h"
 #include "rnnloss.h"
 
 #include <cmocka.h>
 
 #define NEURONS 7
 #define PARTS 9
-
-static uint64_t seed = 88172645463325252U;
-
-static uint64_t random_bits(void) {
-  seed ^= seed << 13;
-  seed ^= seed >> 7;
-  seed ^= seed << 17;
-  return seed;
-}
 
 /* Finite doubles of all exponents, and both signs. */
 static double random_double(void) {
