@@ -45,7 +45,8 @@ export async function request(path, call = {}) {
     const answer = await send(path, call);
     if (answer.status < 400) return answer;
     if (answer.status !== 401) throw new ProblemError(problemOf(answer));
-    if (used === token) { // else another request has been given one meanwhile
+    if (used === token) {
+      // else another request has been given one meanwhile
       asking ??= ask().then((given) => {
         token = given;
       });
@@ -79,9 +80,20 @@ function send(path, { body, type, accept, signal, progress }) {
     if (type) xhr.setRequestHeader('Content-Type', type);
     if (token) xhr.setRequestHeader('Authorization', `Bearer ${token}`);
     xhr.onload = () =>
-      resolve({ status: xhr.status, type: xhr.getResponseHeader('Content-Type') ?? '', bytes: xhr.response ?? new ArrayBuffer(0) });
+      resolve({
+        status: xhr.status,
+        type: xhr.getResponseHeader('Content-Type') ?? '',
+        bytes: xhr.response ?? new ArrayBuffer(0),
+      });
     xhr.onerror = () =>
-      reject(new ProblemError({ type: '#unreachable', title: 'The daemon cannot be reached', status: 0, detail: 'The daemon cannot be reached. Does it still run?' }));
+      reject(
+        new ProblemError({
+          type: '#unreachable',
+          title: 'The daemon cannot be reached',
+          status: 0,
+          detail: 'The daemon cannot be reached. Does it still run?',
+        }),
+      );
     xhr.onabort = () => reject(signal?.reason ?? new Error('aborted'));
     if (progress) xhr.upload.onprogress = (event) => progress(event.total ? event.loaded / event.total : 1);
     signal?.addEventListener('abort', () => xhr.abort(), { once: true });

@@ -61,7 +61,8 @@ export function drawHeat(canvas, heat, { signed, rows, columns, height, square =
   const limit = Math.max(Math.abs(heat.low), Math.abs(heat.high)) || 1;
   const range = signed ? { low: -limit, high: limit } : { low: Math.min(0, heat.low), high: heat.high || 1 };
   const box = { left: 46, top: 6, width: width - 46 - 80, height: height - 6 - 38 };
-  if (square) { // cells are about as tall as wide, but a thin matrix is not a line
+  if (square) {
+    // cells are about as tall as wide, but a thin matrix is not a line
     box.height = Math.min(box.height, Math.max(heat.rows * 20, (box.width / heat.columns) * heat.rows));
     box.width = Math.min(box.width, Math.max(heat.columns * 12, (box.height / heat.rows) * heat.columns));
   }
@@ -71,14 +72,24 @@ export function drawHeat(canvas, heat, { signed, rows, columns, height, square =
   context.strokeRect(box.left - 0.5, box.top - 0.5, box.width + 1, box.height + 1);
   const y = scale(0, heat.rows * heat.rowStep, box.top, box.top + box.height);
   for (const tick of ticks(0, heat.rows * heat.rowStep, Math.max(1, Math.min(4, Math.floor(box.height / 24))))) {
-    if (box.height > 60 && Number.isInteger(tick)) text(context, String(tick), box.left - 6, Math.min(box.top + box.height - 4, Math.max(box.top + 5, y(tick))), { align: 'right', colour: colours.muted });
+    if (box.height > 60 && Number.isInteger(tick))
+      text(context, String(tick), box.left - 6, Math.min(box.top + box.height - 4, Math.max(box.top + 5, y(tick))), {
+        align: 'right',
+        colour: colours.muted,
+      });
   }
   const most = Math.max(1, Math.min(6, Math.floor(box.width / 40)));
   const label = box.width < 60 ? '' : columns;
   xAxis(context, box, { low: 0, high: heat.columns * heat.columnStep, colours, label, most });
   if (box.height > 60) upright(context, rows, { ...box, left: 2 }, colours.muted);
   else text(context, rows, box.left - 6, box.top + box.height / 2, { align: 'right', colour: colours.muted });
-  colourBar(context, { left: box.left + box.width + 12, top: box.top, width: 10, height: Math.max(40, box.height) }, colour, range, colours);
+  colourBar(
+    context,
+    { left: box.left + box.width + 12, top: box.top, width: 10, height: Math.max(40, box.height) },
+    colour,
+    range,
+    colours,
+  );
 }
 
 /**
@@ -96,7 +107,10 @@ export function drawHistogram(canvas, { limit, counts }) {
   for (let power = 0; power <= high; power += Math.ceil(high / 5)) {
     context.fillStyle = colours.grid;
     context.fillRect(box.left, Math.round(y(power)), box.width, 1);
-    text(context, power < 4 ? String(10 ** power) : `1e${power}`, box.left - 6, y(power), { align: 'right', colour: colours.muted });
+    text(context, power < 4 ? String(10 ** power) : `1e${power}`, box.left - 6, y(power), {
+      align: 'right',
+      colour: colours.muted,
+    });
   }
   const each = box.width / counts.length;
   counts.forEach((count, i) => {
@@ -123,7 +137,10 @@ export function drawTraces(canvas, lines, steps) {
   const { low, high } = padded(lines);
   const y = yAxis(context, box, { low, high, colours });
   const x = xAxis(context, box, { low: 0, high: steps - 1 || 1, colours, label: 'time step' });
-  [[colours.muted, [5, 4], 'target'], [colours.accent, [], 'pred']].forEach(([colour, dash, name], i) => {
+  [
+    [colours.muted, [5, 4], 'target'],
+    [colours.accent, [], 'pred'],
+  ].forEach(([colour, dash, name], i) => {
     context.strokeStyle = /** @type {string} */ (colour);
     context.lineWidth = 2;
     context.setLineDash(/** @type {number[]} */ (dash));

@@ -3,11 +3,37 @@
 /** @typedef {[number, number, number]} Rgb */
 
 /** @type {Rgb[]} cividis, at equal distances */
-const CIVIDIS = [[0, 32, 77], [0, 50, 111], [58, 71, 108], [92, 93, 110], [124, 123, 120], [157, 149, 116], [193, 178, 101], [230, 209, 73], [255, 234, 70]];
+const CIVIDIS = [
+  [0, 32, 77],
+  [0, 50, 111],
+  [58, 71, 108],
+  [92, 93, 110],
+  [124, 123, 120],
+  [157, 149, 116],
+  [193, 178, 101],
+  [230, 209, 73],
+  [255, 234, 70],
+];
 /** @type {Rgb[]} */
-const LIGHT = [[5, 70, 140], [67, 137, 199], [168, 206, 232], [246, 246, 244], [250, 199, 143], [224, 126, 42], [146, 66, 0]];
+const LIGHT = [
+  [5, 70, 140],
+  [67, 137, 199],
+  [168, 206, 232],
+  [246, 246, 244],
+  [250, 199, 143],
+  [224, 126, 42],
+  [146, 66, 0],
+];
 /** @type {Rgb[]} the middle is as dark as the page */
-const DARK = [[150, 208, 255], [67, 147, 214], [30, 84, 132], [38, 41, 47], [136, 73, 20], [228, 130, 48], [255, 204, 145]];
+const DARK = [
+  [150, 208, 255],
+  [67, 147, 214],
+  [30, 84, 132],
+  [38, 41, 47],
+  [136, 73, 20],
+  [228, 130, 48],
+  [255, 204, 145],
+];
 
 /**
  * @param {Rgb[]} stops
@@ -31,4 +57,12 @@ export const diverging = (dark) => between(dark ? DARK : LIGHT);
 export const css = ([r, g, b]) => `rgb(${r} ${g} ${b})`;
 
 /** @type {Record<string, string>} a colour of each term, after Paul Tol's bright scheme */
-export const TERM_COLOURS = { mse: '#4477aa', in: '#66ccee', hid: '#228833', out: '#ccbb44', fr: '#ee6677', fr_sd: '#aa3377', fr_cv: '#bbbbbb' };
+export const TERM_COLOURS = {
+  mse: '#4477aa',
+  in: '#66ccee',
+  hid: '#228833',
+  out: '#ccbb44',
+  fr: '#ee6677',
+  fr_sd: '#aa3377',
+  fr_cv: '#bbbbbb',
+};

@@ -52,4 +52,5 @@ export function bodyOf(batch, options, claims) {
 export const keptOptions = ({ options }) => options.filter(([key]) => key === 'nonfinite' || key === 'contract');
 
 /** @param {Opened} opened */
-export const wantsNoGradients = ({ options }) => options.some(([key, value]) => key === 'gradients' && value === 'none');
+export const wantsNoGradients = ({ options }) =>
+  options.some(([key, value]) => key === 'gradients' && value === 'none');

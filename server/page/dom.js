@@ -79,7 +79,11 @@ function split(math) {
  * @param {...Child} children
  */
 export function copyButton(label, text, ...children) {
-  const button = h('button', { type: 'button', class: 'copy', 'aria-label': `copy ${label}`, title: 'copy' }, ...children);
+  const button = h(
+    'button',
+    { type: 'button', class: 'copy', 'aria-label': `copy ${label}`, title: 'copy' },
+    ...children,
+  );
   button.addEventListener('click', async () => {
     try {
       await navigator.clipboard.writeText(text());

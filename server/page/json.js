@@ -92,7 +92,8 @@ export function claimsOf(claims) {
   /** @type {(name: string, value: any) => void} */
   const add = (name, value) => {
     const number = numberOf(value);
-    if (number !== undefined) named.push({ name: `claims.${name}`, dtype: 'F64', shape: [], data: Float64Array.of(number) });
+    if (number !== undefined)
+      named.push({ name: `claims.${name}`, dtype: 'F64', shape: [], data: Float64Array.of(number) });
     else named.push(tensorOf(`claims.${name}`, value));
   };
   if (loss !== undefined) add('loss', loss);

@@ -62,7 +62,10 @@ function trial(net, steps, phase, rates, said) {
   const state = new Float32Array(hidden);
   const rate = new Float32Array(hidden);
   for (let t = 0; t < steps; t += 1) {
-    const drive = Array.from({ length: inputs }, (_, i) => 1.6 * Math.exp(-(((t / steps - (i + phase) / inputs) * 7) ** 2)));
+    const drive = Array.from(
+      { length: inputs },
+      (_, i) => 1.6 * Math.exp(-(((t / steps - (i + phase) / inputs) * 7) ** 2)),
+    );
     for (let n = 0; n < hidden; n += 1) {
       let sum = net.bias[n];
       for (let m = 0; m < hidden; m += 1) sum += net.w_hid[n * hidden + m] * rate[m];

@@ -12,7 +12,17 @@ import { clearDataErrors, onData, showBatch, showDataError, showTensorError, sho
 import { chooseTerm, draw as drawMeans, onMeans, showMeans, updateMeans } from './view-means.js';
 import { drawAll, onPictures, place, resetPlace, showGradients, showPictures } from './view-pictures.js';
 import { clearTermErrors, lambdas, moveSlider, setLambdas, showTermError, showTerms } from './view-terms.js';
-import { claimed, forgetReport, keepClaims, onValidate, rememberAnswer, showClaimsError, showReport, showValidating, toleranceQuery } from './view-validate.js';
+import {
+  claimed,
+  forgetReport,
+  keepClaims,
+  onValidate,
+  rememberAnswer,
+  showClaimsError,
+  showReport,
+  showValidating,
+  toleranceQuery,
+} from './view-validate.js';
 
 /** @import { Opened } from './worker.js' */
 
@@ -41,7 +51,10 @@ async function take(name, open, raw) {
     batch = { opened, body };
     clearDataErrors();
     showBatch(name, opened, () => body);
-    setLambdas(opened.lambdas, opened.entries.map((entry) => entry.name));
+    setLambdas(
+      opened.lambdas,
+      opened.entries.map((entry) => entry.name),
+    );
     if (opened.claims) keepClaims(bodyOf(opened.claims, []), `${name}, claims`);
     resetPlace();
     await see();
@@ -99,7 +112,13 @@ const send = latest(
     const large = body.size > LARGE;
     const began = performance.now();
     const progress = large ? showProgress : undefined;
-    const { bytes } = await request(`/loss?${query.join('&')}`, { body, type: SAFETENSORS, accept: SAFETENSORS, signal, progress });
+    const { bytes } = await request(`/loss?${query.join('&')}`, {
+      body,
+      type: SAFETENSORS,
+      accept: SAFETENSORS,
+      signal,
+      progress,
+    });
     const milliseconds = performance.now() - began;
     return { answer: await ask('answer', bytes, [bytes]), milliseconds };
   },
@@ -116,7 +135,8 @@ const send = latest(
     if (!(error instanceof ProblemError)) return showAnswerError(String(error));
     const { pointer = '' } = error.problem;
     const words = error.message;
-    if (showTermError(pointer, words) || showTensorError(pointer, words)) showAnswerError('See the field that is marked.');
+    if (showTermError(pointer, words) || showTensorError(pointer, words))
+      showAnswerError('See the field that is marked.');
     else showAnswerError(said(error));
   },
 );
@@ -139,13 +159,24 @@ async function validate() {
     const claims = await ask('claims', claimed());
     const body = bodyOf(batch.opened, keptOptions(batch.opened), claims);
     const query = [...lambdaQuery(lambdas()), ...toleranceQuery()];
-    const { bytes } = await request(`/validate?${query.join('&')}`, { body, type: SAFETENSORS, accept: 'application/json', progress: showValidating });
+    const { bytes } = await request(`/validate?${query.join('&')}`, {
+      body,
+      type: SAFETENSORS,
+      accept: 'application/json',
+      progress: showValidating,
+    });
     showClaimsError('');
     showReport(JSON.parse(new TextDecoder().decode(bytes)));
   } catch (error) {
     const known = error instanceof ProblemError;
     const elsewhere = known && showTermError(error.problem.pointer ?? '', error.message);
-    showClaimsError(elsewhere ? 'See the weight that is marked.' : known ? said(error) : `These are no claims: ${error instanceof Error ? error.message : error}`);
+    showClaimsError(
+      elsewhere
+        ? 'See the weight that is marked.'
+        : known
+          ? said(error)
+          : `These are no claims: ${error instanceof Error ? error.message : error}`,
+    );
   }
   showValidating(-1);
 }

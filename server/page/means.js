@@ -47,7 +47,10 @@ export function drawMeans(canvas, { means, push, strength, begin, spread: { mu, 
   const high = Math.max(...begin, mu + sigma) * 1.05 || 1;
   const y = yAxis(context, box, { low, high, colours, most: 5 });
   upright(context, 'mean firing rate m', { ...box, left: 2 }, colours.muted);
-  text(context, 'neurons, from the quietest to the liveliest →', box.left + box.width / 2, height - 10, { align: 'center', colour: colours.muted });
+  text(context, 'neurons, from the quietest to the liveliest →', box.left + box.width / 2, height - 10, {
+    align: 'center',
+    colour: colours.muted,
+  });
 
   context.fillStyle = colours.muted;
   context.globalAlpha = 0.16;
@@ -55,7 +58,8 @@ export function drawMeans(canvas, { means, push, strength, begin, spread: { mu, 
   context.globalAlpha = 1;
   context.fillStyle = colours.text;
   context.fillRect(box.left, y(mu) - 1, box.width, 2);
-  for (const [words, at] of labels(mu, sigma, y)) text(context, words, box.left + box.width + 8, at, { colour: colours.text });
+  for (const [words, at] of labels(mu, sigma, y))
+    text(context, words, box.left + box.width + 8, at, { colour: colours.text });
 
   const shown = order(begin, Math.max(20, Math.floor(box.width / 8)));
   const x = scale(-0.5, shown.length - 0.5, box.left, box.left + box.width);
@@ -81,7 +85,11 @@ export function drawMeans(canvas, { means, push, strength, begin, spread: { mu, 
  */
 function labels(mu, sigma, y) {
   const apart = Math.max(15, y(mu) - y(mu + sigma));
-  return [['μ + σ', y(mu) - apart], ['μ', y(mu)], ['μ − σ', y(mu) + apart]];
+  return [
+    ['μ + σ', y(mu) - apart],
+    ['μ', y(mu)],
+    ['μ − σ', y(mu) + apart],
+  ];
 }
 
 /**

@@ -62,7 +62,12 @@ export function shortText(x, digits = 3) {
   if (!Number.isFinite(x)) return String(x);
   const size = Math.abs(x);
   if (x !== 0 && (size < 1e-3 || size >= 1e5)) {
-    return x.toExponential(digits - 1).replace(/\.?0+e/, 'e').replace('e+', 'e').replace('-', '−').replace('e-', 'e−');
+    return x
+      .toExponential(digits - 1)
+      .replace(/\.?0+e/, 'e')
+      .replace('e+', 'e')
+      .replace('-', '−')
+      .replace('e-', 'e−');
   }
   return String(Number(x.toPrecision(digits))).replace('-', '−');
 }

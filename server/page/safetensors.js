@@ -24,11 +24,20 @@ export function readHeader(buffer) {
   const length = Number(new DataView(buffer).getBigUint64(0, true));
   const text = new TextDecoder('utf-8', { fatal: true }).decode(new Uint8Array(buffer, 8, length));
   const { __metadata__: metadata = {}, ...tensors } = JSON.parse(text);
-  const entries = Object.entries(tensors).map(([name, { dtype, shape, data_offsets: [begin, end] }]) => {
-    if (!isDtype(dtype)) throw new Error(`${name} has the dtype ${dtype}`);
-    if (end - begin !== count(shape) * SIZES[dtype]) throw new Error(`${name} does not fill its shape`);
-    return { name, dtype, shape, begin, end };
-  });
+  const entries = Object.entries(tensors).map(
+    ([
+      name,
+      {
+        dtype,
+        shape,
+        data_offsets: [begin, end],
+      },
+    ]) => {
+      if (!isDtype(dtype)) throw new Error(`${name} has the dtype ${dtype}`);
+      if (end - begin !== count(shape) * SIZES[dtype]) throw new Error(`${name} does not fill its shape`);
+      return { name, dtype, shape, begin, end };
+    },
+  );
   return { metadata: Object.entries(metadata).map(([k, v]) => [k, String(v)]), entries, begin: 8 + length };
 }
 

@@ -38,11 +38,15 @@ export function askForToken() {
   main.hidden = !document.documentElement.dataset.answered; // there is nothing to see yet
   field.focus();
   return new Promise((resolve) => {
-    form.addEventListener('submit', (event) => {
-      event.preventDefault();
-      form.hidden = true;
-      main.hidden = false;
-      resolve(field.value.trim());
-    }, { once: true });
+    form.addEventListener(
+      'submit',
+      (event) => {
+        event.preventDefault();
+        form.hidden = true;
+        main.hidden = false;
+        resolve(field.value.trim());
+      },
+      { once: true },
+    );
   });
 }

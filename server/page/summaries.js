@@ -131,5 +131,8 @@ export function pairs(a, b, most = 1500) {
 export function trace(data, shape, trial, unit, most = 600) {
   const { units, steps } = axes(shape);
   const step = Math.ceil(steps / most);
-  return Float32Array.from({ length: Math.ceil(steps / step) }, (_, i) => data[(trial * steps + i * step) * units + unit]);
+  return Float32Array.from(
+    { length: Math.ceil(steps / step) },
+    (_, i) => data[(trial * steps + i * step) * units + unit],
+  );
 }

@@ -13,7 +13,10 @@ const WARNINGS = {
 
 /** @param {{loss: number, terms: Term[], unused: string[], warnings: string[]}} answer */
 export function showAnswer({ loss, terms, unused, warnings }, milliseconds = 0) {
-  fill(byId('total'), copyButton('the total', () => fullText(loss), fullText(loss)));
+  fill(
+    byId('total'),
+    copyButton('the total', () => fullText(loss), fullText(loss)),
+  );
   byId('took').textContent = `the daemon's answer took ${shortText(milliseconds, 2)} ms`;
   fill(byId('bar'), ...segments(terms, loss));
   fill(byId('rows'), ...terms.map((term) => row(term, loss)));
@@ -32,8 +35,11 @@ function segments(terms, loss) {
   const sum = positive.reduce((total, term) => total + term.loss, 0) || loss || 1;
   return positive.map((term) => {
     const share = term.loss / sum;
-    const segment = h('div', { class: `segment term-${term.name}`, title: `${term.name}: ${percent(share)}` },
-      share > 0.07 && h('span', {}, term.name));
+    const segment = h(
+      'div',
+      { class: `segment term-${term.name}`, title: `${term.name}: ${percent(share)}` },
+      share > 0.07 && h('span', {}, term.name),
+    );
     segment.style.flexGrow = String(share * 1000);
     return segment;
   });
@@ -48,13 +54,20 @@ const percent = (share) => (Number.isFinite(share) ? `${shortText(share * 100, 2
  */
 function row(term, total) {
   const number = (/** @type {string} */ what, /** @type {number} */ value) =>
-    h('td', { class: 'number' }, copyButton(`${term.name} ${what}`, () => fullText(value), fullText(value)));
-  return h('tr', { class: `term-${term.name}`, 'data-term': term.name },
+    h(
+      'td',
+      { class: 'number' },
+      copyButton(`${term.name} ${what}`, () => fullText(value), fullText(value)),
+    );
+  return h(
+    'tr',
+    { class: `term-${term.name}`, 'data-term': term.name },
     h('th', { scope: 'row' }, h('span', { class: 'swatch' }), h('code', {}, term.name)),
     h('td', { class: 'number plain' }, fullText(term.lambda)),
     number('unweighted', term.unweighted),
     number('loss', term.loss),
-    h('td', { class: 'number plain' }, percent(term.loss / total)));
+    h('td', { class: 'number plain' }, percent(term.loss / total)),
+  );
 }
 
 /** @param {number | null} fraction of the upload; null: there is none */

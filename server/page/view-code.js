@@ -11,11 +11,22 @@ export function showCode(request) {
 }
 
 export function buildCode() {
-  fill(byId('codes'), ...Object.entries(LANGUAGES).map(([name, { title, hint }]) => {
-    const code = h('code', { id: `code-${name}` });
-    return h('section', { class: 'card' },
-      h('div', { class: 'card-head' }, h('h3', {}, title), copyButton(`the ${title} code`, () => code.textContent ?? '', 'copy')),
-      h('pre', { tabindex: 0, role: 'region', 'aria-label': `${title} code` }, code),
-      h('p', { class: 'note' }, hint));
-  }));
+  fill(
+    byId('codes'),
+    ...Object.entries(LANGUAGES).map(([name, { title, hint }]) => {
+      const code = h('code', { id: `code-${name}` });
+      return h(
+        'section',
+        { class: 'card' },
+        h(
+          'div',
+          { class: 'card-head' },
+          h('h3', {}, title),
+          copyButton(`the ${title} code`, () => code.textContent ?? '', 'copy'),
+        ),
+        h('pre', { tabindex: 0, role: 'region', 'aria-label': `${title} code` }, code),
+        h('p', { class: 'note' }, hint),
+      );
+    }),
+  );
 }

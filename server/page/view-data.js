@@ -40,10 +40,12 @@ export function onData(chosen) {
 export function showVectors(vectors) {
   const usable = vectors.filter((v) => v.result === 'valid' && !v.flags.includes('generated')); // those are given by a rule
   for (const group of new Set(usable.map((v) => v.group))) {
-    const options = usable.filter((v) => v.group === group).map((v) => {
-      const form = v.sizes.safetensors ? 'safetensors' : 'json';
-      return h('option', { value: `vector:${v.url}?form=${form}` }, v.id);
-    });
+    const options = usable
+      .filter((v) => v.group === group)
+      .map((v) => {
+        const form = v.sizes.safetensors ? 'safetensors' : 'json';
+        return h('option', { value: `vector:${v.url}?form=${form}` }, v.id);
+      });
     samples.append(h('optgroup', { label: `vectors: ${group}` }, ...options));
   }
 }
@@ -64,9 +66,18 @@ export function showBatch(name, opened, body) {
     setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
   });
   byId('batch-name').append(save);
-  fill(byId('tensors'), ...opened.entries.map(({ name: tensor, dtype, shape }) =>
-    h('li', { 'data-tensor': tensor },
-      h('code', {}, tensor), h('span', {}, `${dtype} [${shape.join(', ')}]`), h('p', { class: 'error', role: 'alert' }))));
+  fill(
+    byId('tensors'),
+    ...opened.entries.map(({ name: tensor, dtype, shape }) =>
+      h(
+        'li',
+        { 'data-tensor': tensor },
+        h('code', {}, tensor),
+        h('span', {}, `${dtype} [${shape.join(', ')}]`),
+        h('p', { class: 'error', role: 'alert' }),
+      ),
+    ),
+  );
 }
 
 /** @param {string} words */
@@ -81,7 +92,9 @@ export function showDataError(words) {
  */
 export function showTensorError(pointer, detail) {
   const name = /^\/tensors\/([^/]+)/.exec(pointer)?.[1] ?? '';
-  const place = [...byId('tensors').children].find((li) => li.getAttribute('data-tensor') === name)?.querySelector('.error');
+  const place = [...byId('tensors').children]
+    .find((li) => li.getAttribute('data-tensor') === name)
+    ?.querySelector('.error');
   if (place) place.textContent = detail;
   return Boolean(place);
 }

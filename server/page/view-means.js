@@ -13,9 +13,18 @@ import { spread } from './summaries.js';
 
 /** @type {Record<string, [string, string]>} a question, and its answer */
 const WORDS = {
-  fr_sd: ['fr_sd asks: how unlike are the neurons?', 'Each dot is one neuron, at its rate averaged over batch and time. The line is μ, the mean of the dots; the band is ±σ, their standard deviation. The loss is λ·σ: the wider the band, the more it costs, however high it lies. So whoever fires more than the mean is pushed down, whoever fires less is pushed up, the further away the harder.'],
-  fr: ['fr asks: how much do neurons fire?', 'Its loss is λ times the mean of all squared rates. Every neuron is pushed towards 0, the liveliest ones hardest. How they differ does not matter to it: compare fr_sd.'],
-  fr_cv: ['fr_cv asks: how unlike are the neurons, compared with how much they fire?', 'Its loss is λ·σ/μ. It pulls the dots together as fr_sd does, and lifts them all, because a higher mean μ makes the same spread σ count less.'],
+  fr_sd: [
+    'fr_sd asks: how unlike are the neurons?',
+    'Each dot is one neuron, at its rate averaged over batch and time. The line is μ, the mean of the dots; the band is ±σ, their standard deviation. The loss is λ·σ: the wider the band, the more it costs, however high it lies. So whoever fires more than the mean is pushed down, whoever fires less is pushed up, the further away the harder.',
+  ],
+  fr: [
+    'fr asks: how much do neurons fire?',
+    'Its loss is λ times the mean of all squared rates. Every neuron is pushed towards 0, the liveliest ones hardest. How they differ does not matter to it: compare fr_sd.',
+  ],
+  fr_cv: [
+    'fr_cv asks: how unlike are the neurons, compared with how much they fire?',
+    'Its loss is λ·σ/μ. It pulls the dots together as fr_sd does, and lifts them all, because a higher mean μ makes the same spread σ count less.',
+  ],
 };
 const STEPS = 24;
 const canvas = /** @type {HTMLCanvasElement} */ (byId('canvas-means'));

@@ -58,11 +58,19 @@ export function showGradients(answered) {
 export function drawAll() {
   if (!shown) return;
   const { rates, traces, pairs, steps } = shown;
-  for (const [id, there] of [['card-rates', rates], ['card-traces', traces], ['card-pairs', pairs]]) byId(String(id)).hidden = !there;
+  for (const [id, there] of [
+    ['card-rates', rates],
+    ['card-traces', traces],
+    ['card-pairs', pairs],
+  ])
+    byId(String(id)).hidden = !there;
   if (rates) {
     drawHeat(canvas('rates'), rates, { signed: rates.low < 0, rows: 'neuron', columns: 'time step', height: 300 });
     byId('rates-note').textContent = thinned(rates);
-    describe('rates', `Firing rates of ${rates.rows * rates.rowStep} neurons over time, from ${shortText(rates.low)} to ${shortText(rates.high)}`);
+    describe(
+      'rates',
+      `Firing rates of ${rates.rows * rates.rowStep} neurons over time, from ${shortText(rates.low)} to ${shortText(rates.high)}`,
+    );
   }
   if (traces) drawTraces(canvas('traces'), traces, steps);
   if (pairs) {
@@ -78,7 +86,8 @@ function drawGradients() {
   byId('card-histogram').hidden = !bins;
   if (bins) {
     drawHistogram(canvas('histogram'), bins);
-    byId('histogram-note').textContent = `${bins.count.toLocaleString('en')} elements, ${bins.zeros.toLocaleString('en')} of them 0; largest ${shortText(bins.limit)}`;
+    byId('histogram-note').textContent =
+      `${bins.count.toLocaleString('en')} elements, ${bins.zeros.toLocaleString('en')} of them 0; largest ${shortText(bins.limit)}`;
     describe('histogram', `Histogram of the gradient of ${which.value}: ${byId('histogram-note').textContent}`);
   }
   for (const { name, heat } of shown.weights) {
@@ -101,7 +110,10 @@ function drawGradients() {
  */
 function drawPair(id, heat, height) {
   drawHeat(canvas(id), heat, { signed: true, rows: 'row', columns: 'column', height, square: true });
-  describe(id, `${id}: a matrix of ${heat.rows * heat.rowStep} by ${heat.columns * heat.columnStep}, from ${shortText(heat.low)} to ${shortText(heat.high)}`);
+  describe(
+    id,
+    `${id}: a matrix of ${heat.rows * heat.rowStep} by ${heat.columns * heat.columnStep}, from ${shortText(heat.low)} to ${shortText(heat.high)}`,
+  );
 }
 
 /** @param {string} id */
@@ -116,6 +128,8 @@ const describe = (id, words) => canvas(id).setAttribute('aria-label', words);
 
 /** @param {Heat} heat */
 function thinned({ rowStep, columnStep }) {
-  const parts = [rowStep > 1 && `every ${rowStep}th neuron`, columnStep > 1 && `every ${columnStep}th step`].filter(Boolean);
+  const parts = [rowStep > 1 && `every ${rowStep}th neuron`, columnStep > 1 && `every ${columnStep}th step`].filter(
+    Boolean,
+  );
   return parts.length ? `drawn: ${parts.join(', ')}` : '';
 }

@@ -37,10 +37,25 @@ function termRow(info, changed) {
   const error = h('p', { class: 'error', id: `error-${key}`, role: 'alert' });
   const needs = h('p', { class: 'needs' });
   const field = h('input', {
-    id, type: 'text', inputmode: 'decimal', autocomplete: 'off', spellcheck: 'false', value: '0', size: 8,
-    'aria-describedby': `error-${key}`, 'aria-label': `λ of ${info.name}, exactly`,
+    id,
+    type: 'text',
+    inputmode: 'decimal',
+    autocomplete: 'off',
+    spellcheck: 'false',
+    value: '0',
+    size: 8,
+    'aria-describedby': `error-${key}`,
+    'aria-label': `λ of ${info.name}, exactly`,
   });
-  const slider = h('input', { type: 'range', min: 0, max: POSITIONS, step: 1, value: 0, id: `slider-${key}`, 'aria-label': `λ of ${info.name}` });
+  const slider = h('input', {
+    type: 'range',
+    min: 0,
+    max: POSITIONS,
+    step: 1,
+    value: 0,
+    id: `slider-${key}`,
+    'aria-label': `λ of ${info.name}`,
+  });
   slider.addEventListener('input', () => {
     field.value = lambdaAt(slider.valueAsNumber);
     mark(key);
@@ -52,9 +67,22 @@ function termRow(info, changed) {
     changed(key);
   });
   const math = h('p', { class: 'formula' }, formula(info.formula.mathml));
-  const row = h('li', { class: `term term-${info.name}`, id: `term-${info.name}` },
-    h('div', { class: 'term-head' }, h('span', { class: 'swatch' }), h('code', {}, info.name), slider, h('label', { for: id, class: 'lambda' }, 'λ', field)),
-    h('p', { class: 'words' }, WORDS[info.name] ?? info.title), math, needs, error);
+  const row = h(
+    'li',
+    { class: `term term-${info.name}`, id: `term-${info.name}` },
+    h(
+      'div',
+      { class: 'term-head' },
+      h('span', { class: 'swatch' }),
+      h('code', {}, info.name),
+      slider,
+      h('label', { for: id, class: 'lambda' }, 'λ', field),
+    ),
+    h('p', { class: 'words' }, WORDS[info.name] ?? info.title),
+    math,
+    needs,
+    error,
+  );
   rows.set(key, { slider, field, row, error, needs, info });
   return row;
 }

@@ -27,7 +27,10 @@ export function onValidate(wishes) {
   const take = async (/** @type {Blob & {name?: string}} */ blob) => {
     try {
       const { text, entries } = await wishes.read(blob);
-      keepClaims(text && text.length < 100_000 ? null : blob, `${blob.name ?? 'file'}: ${entries.length} claims, ${sizeText(blob.size)}`);
+      keepClaims(
+        text && text.length < 100_000 ? null : blob,
+        `${blob.name ?? 'file'}: ${entries.length} claims, ${sizeText(blob.size)}`,
+      );
       if (!kept) field.value = text;
       showClaimsError('');
     } catch (error) {
@@ -52,7 +55,9 @@ export function onValidate(wishes) {
     const n = neurons();
     example((value, name) => (name === 'fr_sd' && n > 1 ? value * Math.sqrt(n / (n - 1)) : value));
   });
-  byId('claim-half').addEventListener('click', () => example((value, name) => (name === 'mse' || answer?.terms.length === 1 ? value / 2 : value)));
+  byId('claim-half').addEventListener('click', () =>
+    example((value, name) => (name === 'mse' || answer?.terms.length === 1 ? value / 2 : value)),
+  );
 }
 
 /**
@@ -101,11 +106,23 @@ const SIGNS = /** @type {Record<string, string>} */ ({ pass: '✓', fail: '✗',
 /** @param {Report} report */
 export function showReport({ valid, claims, tolerance: by, inputs_sha256: digest }) {
   const verdict = valid ? 'pass' : valid === false ? 'fail' : 'inconclusive';
-  const words = { pass: 'Valid: every claim is right.', fail: 'Not valid.', inconclusive: 'Inconclusive: a tolerance excuses a claim, but does not certify it.' };
-  fill(byId('report'),
+  const words = {
+    pass: 'Valid: every claim is right.',
+    fail: 'Not valid.',
+    inconclusive: 'Inconclusive: a tolerance excuses a claim, but does not certify it.',
+  };
+  fill(
+    byId('report'),
     h('p', { class: `verdict ${verdict}`, id: 'verdict' }, `${SIGNS[verdict]} ${words[verdict]}`),
-    h('ul', { class: 'claims' }, ...ordered(claims).map(([path, claim]) => (claim.verdict === 'pass' ? passed(path, claim) : claimItem(path, claim)))),
-    h('p', { class: 'note' }, `Tolerance: ${by.source}. Inputs: sha256 `, h('code', {}, digest)));
+    h(
+      'ul',
+      { class: 'claims' },
+      ...ordered(claims).map(([path, claim]) =>
+        claim.verdict === 'pass' ? passed(path, claim) : claimItem(path, claim),
+      ),
+    ),
+    h('p', { class: 'note' }, `Tolerance: ${by.source}. Inputs: sha256 `, h('code', {}, digest)),
+  );
 }
 
 /** @param {Record<string, Claim>} claims */
@@ -119,30 +136,54 @@ const ordered = (claims) => {
  * @param {Claim} claim
  */
 const head = (path, { verdict }) =>
-  h('p', { class: 'claim-head' }, h('span', { class: 'sign' }, SIGNS[verdict] ?? ''), h('code', {}, path), ` ${verdict}`);
+  h(
+    'p',
+    { class: 'claim-head' },
+    h('span', { class: 'sign' }, SIGNS[verdict] ?? ''),
+    h('code', {}, path),
+    ` ${verdict}`,
+  );
 
 /**
  * @param {string} path
  * @param {Claim} claim
  */
 const passed = (path, claim) =>
-  h('li', { class: 'pass short', 'data-claim': path }, head(path, claim),
-    h('span', { class: 'right' }, claim.canonical === undefined ? `${claim.elements} elements` : number(claim.canonical)));
+  h(
+    'li',
+    { class: 'pass short', 'data-claim': path },
+    head(path, claim),
+    h(
+      'span',
+      { class: 'right' },
+      claim.canonical === undefined ? `${claim.elements} elements` : number(claim.canonical),
+    ),
+  );
 
 /**
  * @param {string} path
  * @param {Claim} claim
  */
 function claimItem(path, claim) {
-  const numbers = claim.canonical !== undefined
-    ? [h('dt', {}, 'claimed'), h('dd', {}, number(claim.claimed)), h('dt', {}, 'right'), h('dd', {}, number(claim.canonical))]
-    : [h('dt', {}, 'elements'), h('dd', {}, `${claim.mismatched} of ${claim.elements} are out of tolerance`)];
-  return h('li', { class: claim.verdict, 'data-claim': path },
+  const numbers =
+    claim.canonical !== undefined
+      ? [
+          h('dt', {}, 'claimed'),
+          h('dd', {}, number(claim.claimed)),
+          h('dt', {}, 'right'),
+          h('dd', {}, number(claim.canonical)),
+        ]
+      : [h('dt', {}, 'elements'), h('dd', {}, `${claim.mismatched} of ${claim.elements} are out of tolerance`)];
+  return h(
+    'li',
+    { class: claim.verdict, 'data-claim': path },
     head(path, claim),
     h('dl', {}, ...numbers),
     claim.message && h('p', {}, claim.message),
     ...(claim.diagnosis ?? []).map(diagnosis),
-    claim.diagnosis?.length === 0 && h('p', { class: 'note' }, 'None of the well-known other definitions gives this number.'));
+    claim.diagnosis?.length === 0 &&
+      h('p', { class: 'note' }, 'None of the well-known other definitions gives this number.'),
+  );
 }
 
 /** @param {unknown} value */
@@ -150,11 +191,14 @@ const number = (value) => (typeof value === 'number' ? fullText(value) : String(
 
 /** @param {Diagnosis} what */
 function diagnosis({ id, title, relation, fix, releases, weak }) {
-  return h('div', { class: 'diagnosis', 'data-diagnosis': id },
+  return h(
+    'div',
+    { class: 'diagnosis', 'data-diagnosis': id },
     h('p', {}, h('strong', {}, title), weak && ' (chance may explain it, too)'),
     h('p', {}, 'This worker’s ', h('code', {}, relation)),
     fix && h('p', {}, `To mend it: ${fix}`),
-    releases?.length && h('p', { class: 'note' }, `As in ${releases.join(', ')}`));
+    releases?.length && h('p', { class: 'note' }, `As in ${releases.join(', ')}`),
+  );
 }
 
 /** A report is about one batch and its weights. */
@@ -164,5 +208,6 @@ export function forgetReport() {
 
 /** @param {number} fraction */
 export function showValidating(fraction) {
-  byId('validating').textContent = fraction >= 0 && fraction < 1 ? `sending: ${shortText(fraction * 100, 2)} %` : fraction < 0 ? '' : 'judging …';
+  byId('validating').textContent =
+    fraction >= 0 && fraction < 1 ? `sending: ${shortText(fraction * 100, 2)} %` : fraction < 0 ? '' : 'judging …';
 }

@@ -66,7 +66,12 @@ async function open(blob) {
   const options = metadata.filter(([key]) => !key.startsWith('lambda_'));
   // Offsets must leave no gap: where there are claims, each part is cut out anew.
   const part = (/** @type {Entry[]} */ those) => cut(data, those);
-  return { ...(claimed.length ? part(own) : { entries, data }), lambdas, options, claims: claimed.length ? part(claimed) : null };
+  return {
+    ...(claimed.length ? part(own) : { entries, data }),
+    lambdas,
+    options,
+    claims: claimed.length ? part(claimed) : null,
+  };
 }
 
 /**
@@ -110,7 +115,13 @@ function rates(trial) {
   const fr = tensors.get('fr');
   if (!fr) return null;
   const { units, steps } = axes(fr.shape);
-  return heat(fr.data, { offset: trial * steps * units, rows: units, rowStride: 1, columns: steps, columnStride: units });
+  return heat(fr.data, {
+    offset: trial * steps * units,
+    rows: units,
+    rowStride: 1,
+    columns: steps,
+    columnStride: units,
+  });
 }
 
 /**

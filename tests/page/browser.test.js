@@ -39,7 +39,7 @@ const picture = (name, options = {}) => page.screenshot({ path: path.join(PICTUR
 const numbers = async (selector) => (await page.locator(selector).allInnerTexts()).map(Number);
 
 test('it opens with a batch, seven formulas and an answer', async () => {
-  assert.equal(await page.locator('#terms math').count() > 7, true);
+  assert.equal((await page.locator('#terms math').count()) > 7, true);
   assert.equal(await page.locator('#rows tr').count(), 7);
   const total = Number(await text(page, '#total'));
   const terms = await numbers('#rows tr td:nth-child(4)');
@@ -97,7 +97,9 @@ test('fr_sd is explained: what it measures, where it pushes, what comes of it', 
   await page.waitForFunction(() => document.getElementById('means-now').textContent.includes('λ·σ = 1 ×'));
   await page.click('#play');
   const shrunk = await page.waitForFunction(() => {
-    const found = /σ ([\d.]+) → ([\d.e−]+), μ ([\d.]+) → ([\d.]*\d)/.exec(document.getElementById('means-now').textContent ?? '');
+    const found = /σ ([\d.]+) → ([\d.e−]+), μ ([\d.]+) → ([\d.]*\d)/.exec(
+      document.getElementById('means-now').textContent ?? '',
+    );
     const [from, to, mu, after] = (found ?? []).slice(1).map((s) => Number(s.replace('−', '-')));
     return found && to < from / 5 && Math.abs(mu - after) < 0.002 && { from, to };
   });
@@ -110,14 +112,31 @@ test('fr_sd is explained: what it measures, where it pushes, what comes of it', 
 
 test('a file is dropped: its tensors, its weights, the same numbers as by curl', async () => {
   await answered(page, () => drop(page, '#drop', 'mine.safetensors', EXAMPLE));
-  const answer = await fetch(`${server.url}/loss?gradients=none`, { method: 'POST', body: EXAMPLE, headers: { Accept: 'application/json' } });
+  const answer = await fetch(`${server.url}/loss?gradients=none`, {
+    method: 'POST',
+    body: EXAMPLE,
+    headers: { Accept: 'application/json' },
+  });
   const right = await answer.json();
   assert.equal(Number(await text(page, '#total')), right.loss);
   assert.match(await text(page, '#batch-name'), /mine\.safetensors/);
   assert.equal(await page.inputValue('#field-lambda_fr_cv'), '0.05');
-  assert.deepEqual(await numbers('#rows tr td:nth-child(3)'), Object.values(right.terms).map((t) => t.unweighted));
-  const json = JSON.stringify({ lambdas: { lambda_fr: 1 }, tensors: { fr: [[1, 2], [3, 4]] } });
-  await answered(page, () => page.setInputFiles('#file', { name: 'mine.json', mimeType: 'application/json', buffer: Buffer.from(json) }));
+  assert.deepEqual(
+    await numbers('#rows tr td:nth-child(3)'),
+    Object.values(right.terms).map((t) => t.unweighted),
+  );
+  const json = JSON.stringify({
+    lambdas: { lambda_fr: 1 },
+    tensors: {
+      fr: [
+        [1, 2],
+        [3, 4],
+      ],
+    },
+  });
+  await answered(page, () =>
+    page.setInputFiles('#file', { name: 'mine.json', mimeType: 'application/json', buffer: Buffer.from(json) }),
+  );
   assert.equal(await text(page, '#total'), '7.5');
   assert.match(await text(page, '#term-mse .needs'), /needs pred and target/);
   assert.ok(await page.locator('#card-w_in').isHidden());
@@ -144,11 +163,19 @@ test('errors stand at the field that they are about', async () => {
   assert.equal(await text(page, '#error-lambda_hid'), '');
   const wrong = JSON.stringify({ lambdas: { lambda_mse: 1 }, tensors: { pred: [[1, 2]], target: [[1, 2, 3]] } });
   await drop(page, '#drop', 'wrong.json', wrong);
-  await page.waitForFunction(() => document.querySelector('[data-tensor=target] .error')?.textContent.includes('same shape'));
+  await page.waitForFunction(() =>
+    document.querySelector('[data-tensor=target] .error')?.textContent.includes('same shape'),
+  );
   await drop(page, '#drop', 'broken.json', '{"lambdas": {"lambda_fr_vc": 1}, "tensors": {"fr": [[1], [2, 3]]}}');
-  await page.waitForFunction(() => /did you mean|rows|ragged|unequal/i.test(document.getElementById('data-error').textContent ?? ''));
+  await page.waitForFunction(() =>
+    /did you mean|rows|ragged|unequal/i.test(document.getElementById('data-error').textContent ?? ''),
+  );
   await drop(page, '#drop', 'missing.json', '{"lambdas": {"lambda_mse": 1}, "tensors": {"fr": [[1]]}}');
-  await page.waitForFunction(() => /pred/.test(document.querySelector('#error-lambda_mse').textContent + document.getElementById('answer-error').textContent));
+  await page.waitForFunction(() =>
+    /pred/.test(
+      document.querySelector('#error-lambda_mse').textContent + document.getElementById('answer-error').textContent,
+    ),
+  );
 });
 
 test('a wrong claim is found, and explained', async () => {
@@ -176,14 +203,25 @@ test('an answer of /loss is dropped as claims: its gradients are judged, too', a
   const bytes = Buffer.from(await answer.arrayBuffer());
   await page.click('#tab-validate');
   await drop(page, '#claims-drop', 'answer.safetensors', bytes);
-  await page.waitForFunction(() => /answer\.safetensors: 20 claims/.test(document.getElementById('claims-kept').textContent ?? ''));
+  await page.waitForFunction(() =>
+    /answer\.safetensors: 20 claims/.test(document.getElementById('claims-kept').textContent ?? ''),
+  );
   await page.click('#validate');
   await page.waitForSelector('#verdict.pass');
   assert.equal(await page.locator('#report li').count(), 20);
 });
 
 test('a file brings its claims with it', async () => {
-  const json = { lambdas: { lambda_fr: 1 }, tensors: { fr: [[1, 2], [3, 4]] }, claims: { terms: { fr: 3.75 } } };
+  const json = {
+    lambdas: { lambda_fr: 1 },
+    tensors: {
+      fr: [
+        [1, 2],
+        [3, 4],
+      ],
+    },
+    claims: { terms: { fr: 3.75 } },
+  };
   await answered(page, () => drop(page, '#drop', 'claims.json', JSON.stringify(json)));
   await page.click('#tab-validate');
   assert.match(await text(page, '#claims-kept'), /claims\.json, claims/);
@@ -268,7 +306,11 @@ for (const [name, options] of Object.entries({
       await page.evaluate(AXE);
       const { violations } = await page.evaluate(() => globalThis.axe.run());
       const serious = violations.filter((v) => ['serious', 'critical'].includes(v.impact ?? ''));
-      assert.deepEqual(serious.map((v) => [v.id, v.nodes.slice(0, 3).map((n) => `${n.target} ${n.failureSummary}`)]), [], tab);
+      assert.deepEqual(
+        serious.map((v) => [v.id, v.nodes.slice(0, 3).map((n) => `${n.target} ${n.failureSummary}`)]),
+        [],
+        tab,
+      );
       await page.waitForTimeout(200);
       await picture(`${name}-${tab}`, { fullPage: true });
     }
@@ -306,17 +348,25 @@ test('26 MB: the page answers at all times, and shows how far the upload is', as
   const slid = performance.now() - again;
   await answered(page, () => page.fill('#trial', '64').then(() => setSlider(page, 'fr', 50)));
   const { longest, gap, progress } = await page.evaluate(() => globalThis.seen);
-  console.log(`26 MB: longest task of the main thread ${Math.round(longest)} ms (below 50: not seen), longest gap of a 4 ms timer ${Math.round(gap)} ms, first answer after ${Math.round(first)} ms, after sliding ${Math.round(slid)} ms`);
+  console.log(
+    `26 MB: longest task of the main thread ${Math.round(longest)} ms (below 50: not seen), longest gap of a 4 ms timer ${Math.round(gap)} ms, first answer after ${Math.round(first)} ms, after sliding ${Math.round(slid)} ms`,
+  );
   assert.ok(longest < 150 && gap < 200, `the main thread was blocked for ${longest} ms (timer: ${gap} ms)`);
   assert.ok(progress > 0, 'the upload was shown');
-  const provoked = await page.evaluate(async () => { // a block would be seen
-    await new Promise((resolve) => setTimeout(() => {
-      for (const end = performance.now() + 200; performance.now() < end; );
-      setTimeout(resolve, 300);
-    }, 0));
+  const provoked = await page.evaluate(async () => {
+    // a block would be seen
+    await new Promise((resolve) =>
+      setTimeout(() => {
+        for (const end = performance.now() + 200; performance.now() < end; );
+        setTimeout(resolve, 300);
+      }, 0),
+    );
     return globalThis.seen;
   });
-  assert.ok(provoked.gap >= 190 && provoked.longest >= 190, `a block of 200 ms was measured as ${JSON.stringify(provoked)}`);
+  assert.ok(
+    provoked.gap >= 190 && provoked.longest >= 190,
+    `a block of 200 ms was measured as ${JSON.stringify(provoked)}`,
+  );
   assert.match(await text(page, '#rates-note'), /every 6th neuron/);
   await page.waitForTimeout(200);
   await picture('large', { fullPage: true });
@@ -339,7 +389,11 @@ test('a token: asked for, refused, taken, and kept nowhere', async () => {
   await page.keyboard.press('Enter');
   await ready(page);
   assert.ok(await page.locator('#token-form').isHidden());
-  assert.deepEqual(await page.evaluate(() => [localStorage.length, sessionStorage.length, document.cookie]), [0, 0, '']);
+  assert.deepEqual(await page.evaluate(() => [localStorage.length, sessionStorage.length, document.cookie]), [
+    0,
+    0,
+    '',
+  ]);
   assert.ok(!(await page.content()).includes(secret));
   await page.click('#tab-code');
   assert.match(await text(page, '#code-curl'), /Bearer \$TOKEN/);

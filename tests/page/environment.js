@@ -15,13 +15,18 @@ const ARGUMENTS = `--no-sandbox --disable-gpu --disable-quic --no-first-run --di
   --disable-component-update --disable-sync`.split(/\s+/);
 
 /** Headless, and with a profile of its own, which playwright makes and removes. */
-export const launch = () => chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: ARGUMENTS });
+export const launch = () =>
+  chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: ARGUMENTS });
 
 /** @param {string[]} options */
 export async function daemon(options = []) {
-  const process_ = spawn(path.join(BUILD, 'rnnlossd'), ['--listen', '127.0.0.1:0', '--log-level', 'error', ...options], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
+  const process_ = spawn(
+    path.join(BUILD, 'rnnlossd'),
+    ['--listen', '127.0.0.1:0', '--log-level', 'error', ...options],
+    {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    },
+  );
   for await (const line of createInterface({ input: process_.stdout })) {
     const url = /^listening on (http\S+)/.exec(line)?.[1];
     if (url) return { url, stop: async () => process_.kill() && (await once(process_, 'exit')) };
@@ -36,13 +41,18 @@ export async function daemon(options = []) {
  * @param {import('playwright-core').BrowserContextOptions} [options]
  */
 export async function open(browser, url, options = {}) {
-  const context = await browser.newContext({ viewport: { width: 1400, height: 950 }, acceptDownloads: true, ...options });
+  const context = await browser.newContext({
+    viewport: { width: 1400, height: 950 },
+    acceptDownloads: true,
+    ...options,
+  });
   const page = await context.newPage();
   /** @type {string[]} */
   const wrong = [];
   page.on('request', (r) => {
     const { origin, protocol } = new URL(r.url());
-    if (origin !== url && protocol !== 'data:' && !r.url().startsWith(`blob:${url}`)) wrong.push(`request to ${r.url()}`);
+    if (origin !== url && protocol !== 'data:' && !r.url().startsWith(`blob:${url}`))
+      wrong.push(`request to ${r.url()}`);
   });
   page.on('pageerror', (error) => wrong.push(`error: ${error.stack}`));
   page.on('console', (message) => {
@@ -51,7 +61,9 @@ export async function open(browser, url, options = {}) {
   });
   await page.addInitScript(() => {
     globalThis.violations = [];
-    document.addEventListener('securitypolicyviolation', (e) => globalThis.violations.push(`${e.violatedDirective} ${e.blockedURI}`));
+    document.addEventListener('securitypolicyviolation', (e) =>
+      globalThis.violations.push(`${e.violatedDirective} ${e.blockedURI}`),
+    );
   });
   await page.goto(url);
   return { page, context, wrong, close: () => context.close() };
@@ -82,11 +94,14 @@ export async function setSlider(page, term, position) {
  * @param {import('playwright-core').Page} page
  */
 export async function drop(page, selector, name, bytes) {
-  const transfer = await page.evaluateHandle(([file, base64]) => {
-    const data = new DataTransfer();
-    data.items.add(new File([Uint8Array.from(atob(base64), (c) => c.charCodeAt(0))], file));
-    return data;
-  }, [name, Buffer.from(bytes).toString('base64')]);
+  const transfer = await page.evaluateHandle(
+    ([file, base64]) => {
+      const data = new DataTransfer();
+      data.items.add(new File([Uint8Array.from(atob(base64), (c) => c.charCodeAt(0))], file));
+      return data;
+    },
+    [name, Buffer.from(bytes).toString('base64')],
+  );
   await page.dispatchEvent(selector, 'dragover', { dataTransfer: transfer });
   await page.dispatchEvent(selector, 'drop', { dataTransfer: transfer });
 }

@@ -27,7 +27,13 @@ test('a slider: 0 at its left end, then decades, there and back', () => {
 });
 
 test('weights in the query: zeros are left out, nonsense is sent to be judged', () => {
-  const given = [['lambda_mse', '1'], ['lambda_in', '0'], ['lambda_hid', ' '], ['lambda_out', 'a&b'], ['lambda_fr', '-1']];
+  const given = [
+    ['lambda_mse', '1'],
+    ['lambda_in', '0'],
+    ['lambda_hid', ' '],
+    ['lambda_out', 'a&b'],
+    ['lambda_fr', '-1'],
+  ];
   assert.deepEqual(lambdaQuery(given), ['lambda_mse=1', 'lambda_out=a%26b', 'lambda_fr=-1']);
   assert.deepEqual(['0.0', '1e-3', 'x', ''].map(isActive), [false, true, true, false]);
 });
@@ -44,7 +50,10 @@ test('numbers of the four dtypes', () => {
 
 test('numbers as text', () => {
   assert.deepEqual([1, -0, 0.1, 1e22, NaN].map(fullText), ['1.0', '-0.0', '0.1', '1e+22', 'NaN']);
-  assert.deepEqual([0, 0.12345, -1.7e-4, 123456, 1e-7].map((x) => shortText(x)), ['0', '0.123', '−1.7e−4', '1.23e5', '1e−7']);
+  assert.deepEqual(
+    [0, 0.12345, -1.7e-4, 123456, 1e-7].map((x) => shortText(x)),
+    ['0', '0.123', '−1.7e−4', '1.23e5', '1e−7'],
+  );
   assert.deepEqual([12, 70_700, 26_214_400].map(sizeText), ['12 B', '70.7 kB', '26.2 MB']);
 });
 
@@ -58,8 +67,17 @@ test('safetensors: a file of the examples, and one of our own', () => {
   const again = readHeader(buffer(writeHeader([['nonfinite', 'error']], entries)));
   assert.deepEqual([again.entries, again.metadata], [entries, [['nonfinite', 'error']]]);
   assert.equal(again.begin % 8, 0);
-  const packed = pack([{ name: 'a', dtype: 'F32', shape: [2], data: Float32Array.of(1, 2) }, { name: 'b', dtype: 'F64', shape: [], data: Float64Array.of(3) }]);
-  assert.deepEqual(packed.entries.map((e) => [e.begin, e.end]), [[0, 8], [8, 16]]);
+  const packed = pack([
+    { name: 'a', dtype: 'F32', shape: [2], data: Float32Array.of(1, 2) },
+    { name: 'b', dtype: 'F64', shape: [], data: Float64Array.of(3) },
+  ]);
+  assert.deepEqual(
+    packed.entries.map((e) => [e.begin, e.end]),
+    [
+      [0, 8],
+      [8, 16],
+    ],
+  );
   assert.equal(packed.data.size, 16);
 });
 
@@ -67,26 +85,44 @@ test('requests in JSON', () => {
   const { tensors, lambdas, options, claims } = readRequest(
     '{"lambdas":{"lambda_fr":0.5},"tensors":{"fr":[[1,2],[3,4]],"w_in":{"dtype":"F32","shape":[1,2],"data":[0.5,1]}},"nonfinite":"propagate","claims":{"loss":1}}',
   );
-  assert.deepEqual(tensors.map(({ name, dtype, shape, data }) => [name, dtype, shape, [...data]]), [
-    ['fr', 'F64', [2, 2], [1, 2, 3, 4]],
-    ['w_in', 'F32', [1, 2], [0.5, 1]],
-  ]);
+  assert.deepEqual(
+    tensors.map(({ name, dtype, shape, data }) => [name, dtype, shape, [...data]]),
+    [
+      ['fr', 'F64', [2, 2], [1, 2, 3, 4]],
+      ['w_in', 'F32', [1, 2], [0.5, 1]],
+    ],
+  );
   assert.deepEqual([lambdas, options, claims], [[['lambda_fr', '0.5']], [['nonfinite', 'propagate']], { loss: 1 }]);
   assert.deepEqual([...tensorOf('x', { dtype: 'BF16', shape: [1], data_base64: 'gD8=' }).data], [0x3f80]);
-  for (const wrong of [[[1], [1, 2]], [['x']], { dtype: 'F8', shape: [1], data: [1] }, { dtype: 'F32', shape: [3], data: [1] }, null]) {
+  for (const wrong of [
+    [[1], [1, 2]],
+    [['x']],
+    { dtype: 'F8', shape: [1], data: [1] },
+    { dtype: 'F32', shape: [3], data: [1] },
+    null,
+  ]) {
     assert.throws(() => tensorOf('x', wrong), /^Error: x /);
   }
 });
 
 test('claims become tensors', () => {
-  const named = claimsOf({ claims: { loss: 2, terms: { fr: 1, mse: { unweighted: 'NaN', gradients: { pred: [1, 2] } } }, gradients: { fr: [[0]] } } });
-  assert.deepEqual(named.map(({ name, shape, data }) => [name, shape, [...data]]), [
-    ['claims.loss', [], [2]],
-    ['claims.terms.fr.loss', [], [1]],
-    ['claims.terms.mse.unweighted', [], [NaN]],
-    ['claims.terms.mse.gradients.pred', [2], [1, 2]],
-    ['claims.gradients.fr', [1, 1], [0]],
-  ]);
+  const named = claimsOf({
+    claims: {
+      loss: 2,
+      terms: { fr: 1, mse: { unweighted: 'NaN', gradients: { pred: [1, 2] } } },
+      gradients: { fr: [[0]] },
+    },
+  });
+  assert.deepEqual(
+    named.map(({ name, shape, data }) => [name, shape, [...data]]),
+    [
+      ['claims.loss', [], [2]],
+      ['claims.terms.fr.loss', [], [1]],
+      ['claims.terms.mse.unweighted', [], [NaN]],
+      ['claims.terms.mse.gradients.pred', [2], [1, 2]],
+      ['claims.gradients.fr', [1, 1], [0]],
+    ],
+  );
   assert.throws(() => claimsOf({ term: 1 }), /"term" is no claim/);
 });
 
@@ -102,12 +138,22 @@ test('made batches are the same each time, and neurons in them differ', () => {
 
 test('heat maps are thinned, and keep their place', () => {
   const data = Float32Array.from({ length: 1000 * 10 }, (_, i) => i);
-  const map = heat(data, { offset: 0, rows: 10, rowStride: 1, columns: 1000, columnStride: 10 }, { rows: 5, columns: 300 });
+  const map = heat(
+    data,
+    { offset: 0, rows: 10, rowStride: 1, columns: 1000, columnStride: 10 },
+    { rows: 5, columns: 300 },
+  );
   assert.deepEqual([map.rows, map.columns, map.rowStep, map.columnStep], [5, 250, 2, 4]);
   assert.equal(map.values[250 + 1], data[2 + 40]);
   assert.deepEqual([map.low, map.high], [0, data[8 + 249 * 40]]);
   assert.deepEqual(axes([2, 3, 4, 5]), { units: 5, steps: 4, trials: 6 });
-  assert.deepEqual([axes([7]), axes([3, 7])], [{ units: 7, steps: 1, trials: 1 }, { units: 7, steps: 3, trials: 1 }]);
+  assert.deepEqual(
+    [axes([7]), axes([3, 7])],
+    [
+      { units: 7, steps: 1, trials: 1 },
+      { units: 7, steps: 3, trials: 1 },
+    ],
+  );
 });
 
 test('means, spread, histogram, pairs, traces', () => {
@@ -124,10 +170,20 @@ test('means, spread, histogram, pairs, traces', () => {
 test('arrows point where the term pushes, and never beyond the mean for fr_sd', () => {
   const means = Float64Array.of(0, 0.1, 1);
   const { mu } = spread(means);
-  const moved = moves(means, means.map((m) => mu - m), 0.45);
+  const moved = moves(
+    means,
+    means.map((m) => mu - m),
+    0.45,
+  );
   means.forEach((m, n) => assert.ok((mu - m) * (mu - (m + moved[n])) >= 0));
   assert.deepEqual(order(Float64Array.of(3, 1, 2), 9), [1, 2, 0]);
-  assert.deepEqual(order(Float64Array.from({ length: 1000 }, (_, i) => i), 3), [0, 500, 999]);
+  assert.deepEqual(
+    order(
+      Float64Array.from({ length: 1000 }, (_, i) => i),
+      3,
+    ),
+    [0, 500, 999],
+  );
   assert.deepEqual([...moves(means, Float64Array.of(0, 0, 0), 1)], [0, 0, 0]);
 });
 
@@ -138,7 +194,10 @@ test('ticks are round, colours are those of the scales', () => {
   assert.deepEqual(sequential(0), [0, 32, 77]);
   const lightness = (rgb) => 0.2126 * rgb[0] + 0.7152 * rgb[1] + 0.0722 * rgb[2];
   const ramp = Array.from({ length: 11 }, (_, i) => lightness(sequential(i / 10)));
-  assert.ok(ramp.every((l, i) => i === 0 || l > ramp[i - 1]), 'read without colour, too');
+  assert.ok(
+    ramp.every((l, i) => i === 0 || l > ramp[i - 1]),
+    'read without colour, too',
+  );
   for (const dark of [false, true]) {
     const [low, middle, high] = [0, 0.5, 1].map((x) => lightness(diverging(dark)(x)));
     assert.ok(dark ? middle < Math.min(low, high) : middle > Math.max(low, high));
@@ -165,9 +224,11 @@ test('only the last wish counts', async () => {
   await sleep(30);
   wish('last');
   await sleep(80);
-  assert.deepEqual(seen.filter((s) => !s.startsWith('aborted')), ['begin slow', 'begin bad', 'failed no', 'begin last', 'done last']);
+  assert.deepEqual(
+    seen.filter((s) => !s.startsWith('aborted')),
+    ['begin slow', 'begin bad', 'failed no', 'begin last', 'done last'],
+  );
   assert.ok(seen.includes('aborted slow'));
-
 });
 
 test('the request as code', () => {
