@@ -61,7 +61,7 @@ libraries      := $(BUILD)/librnnloss.a $(BUILD)/$(SONAME) $(BUILD)/librnnloss.s
 internals      := $(BUILD)/server.a $(BUILD)/librnnloss.a
 
 .PHONY: all tests bench run test check oracle lint format sanitize coverage test-portability test-robustness test-validation \
-        test-api test-clients test-deploy deps-clients bench-clients bench-replicas bench-lib bench-wire \
+        test-api test-page test-clients test-deploy deps-clients bench-clients bench-replicas bench-lib bench-wire \
         image test-image dist test-dist deb test-deb install uninstall \
         clean help setup FORCE
 
@@ -100,10 +100,10 @@ $(BUILD)/server/%.o: server/%.cc $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(call say,CXX) $< && $(CXX) $(CXX_TEXT) -c $< -o $@
 
-# The vectors and the description become part of the daemon: the assembler reads them in.
-$(BUILD)/server/embedded.o: server/embedded.S tests/vectors/vectors.jsonl tests/vectors/list.json server/openapi.json $(BUILD)/flags
+# The vectors, the description and the page become part of the daemon: the assembler reads them in.
+$(BUILD)/server/embedded.o: server/embedded.S tests/vectors/vectors.jsonl tests/vectors/list.json server/openapi.json $(wildcard server/page/*) $(BUILD)/flags
 	@mkdir -p $(@D)
-	$(call say,AS ) $< && $(CC) -c $< -o $@
+	$(call say,AS ) $< && $(CC) -Iserver -c $< -o $@
 
 $(BUILD)/tests/%.o: tests/%.c $(BUILD)/flags
 	@mkdir -p $(@D)
@@ -230,6 +230,11 @@ test-api: ## openapi.json by a linter of such descriptions, and thousands of req
 	@tools/setup api
 	@$(MAKE) all
 	@tests/api.sh $(BUILD)
+
+test-page: ## the page in a real browser, its modules in Node, its types (npm, chromium); pictures in build/page
+	@tools/setup page
+	@$(MAKE) all
+	@tests/page/check $(BUILD)
 
 CLIENTS = all
 deps-clients: ## install the tool chains of the clients (CLIENTS='go rust'; all by default)

@@ -1,4 +1,4 @@
-/* assets.c - files that are built in (embedded.S): GET /openapi.json */
+/* assets.c - files that are built in (embedded.S): GET /openapi.json, the page */
 #include <stdio.h>
 #include <string.h>
 
@@ -7,11 +7,34 @@
 extern const char asset_openapi[];
 extern const uint64_t asset_openapi_length;
 
+#define PAGE_FILE(symbol, path, name, kind)                                                                            \
+  extern const char symbol[];                                                                                          \
+  extern const uint64_t symbol##_length;
+#include "page/files.h"
+#undef PAGE_FILE
+
+#define HTML "text/html; charset=utf-8"
+#define CSS "text/css; charset=utf-8"
+#define SCRIPT "text/javascript; charset=utf-8"
+
 static const struct asset {
   const char *path, *type, *bytes;
   const uint64_t *length;
 } assets[] = {
     {"/openapi.json", "application/json", asset_openapi, &asset_openapi_length},
+#define PAGE_FILE(symbol, path, name, kind) {path, kind, symbol, &symbol##_length},
+#include "page/files.h"
+#undef PAGE_FILE
+    {NULL, NULL, NULL, NULL},
+};
+
+/* The page needs nothing from elsewhere, and nobody may put it into theirs. Pictures are saved as blobs. */
+static const struct header page_headers[] = {
+    {"Content-Security-Policy",
+     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; connect-src 'self'; "
+     "worker-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"},
+    {"X-Content-Type-Options", "nosniff"},
+    {"Referrer-Policy", "no-referrer"},
 };
 
 /* Has the client named this tag, in If-None-Match? Tags are quoted, so that none is a part of another. */
@@ -38,8 +61,27 @@ enum step asset_answer(struct exchange *exchange, const char *type, const char *
   return STEP_DONE;
 }
 
-enum step asset_finish(struct exchange *exchange) {
-  size_t i = 0;
-  while (strcmp(assets[i].path, exchange->path) != 0) i++; /* the table of routes has no other path for this handler */
-  return asset_answer(exchange, assets[i].type, assets[i].bytes, (size_t)*assets[i].length);
+static const struct asset *asset_find(const char *path) {
+  for (const struct asset *asset = assets; asset->path; asset++) {
+    if (strcmp(asset->path, path) == 0) return asset;
+  }
+  return NULL;
+}
+
+enum step asset_finish(struct exchange *exchange) { /* the table of routes has no other path for this handler */
+  const struct asset *asset = asset_find(exchange->path);
+  return asset_answer(exchange, asset->type, asset->bytes, (size_t)*asset->length);
+}
+
+enum step page_finish(struct exchange *exchange) {
+  const struct asset *asset = asset_find(exchange->path);
+  if (!asset) {
+    problem_set(&exchange->problem, PROBLEM_NOT_FOUND, "", "the page has no such file");
+    return STEP_FAILED;
+  }
+  enum step step = asset_answer(exchange, asset->type, asset->bytes, (size_t)*asset->length);
+  for (size_t i = 0; step == STEP_DONE && i < sizeof page_headers / sizeof *page_headers; i++) {
+    answer_header(&exchange->answer, page_headers[i].name, page_headers[i].value);
+  }
+  return step;
 }

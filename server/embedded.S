@@ -13,8 +13,15 @@
     .byte 0
     .endm
 
+    .macro embed_page name, file
+    embed \name, server/page/\file
+    .endm
+
     embed vectors_suite, tests/vectors/vectors.jsonl
     embed vectors_list, tests/vectors/list.json
     embed asset_openapi, server/openapi.json
+
+#define PAGE_FILE(symbol, path, name, kind) embed_page symbol, name
+#include "page/files.h"
 
     .section .note.GNU-stack, "", %progbits

@@ -23,7 +23,7 @@ struct head {
 struct header {
   const char *name, *value;
 };
-#define ANSWER_HEADERS 12
+#define ANSWER_HEADERS 16
 struct answer {
   unsigned status;
   struct header headers[ANSWER_HEADERS]; /* beside Content-Length, which http.c sets */
@@ -143,6 +143,7 @@ enum step terms_finish(struct exchange *exchange);
 enum step vectors_finish(struct exchange *exchange);
 enum step vector_finish(struct exchange *exchange);
 enum step asset_finish(struct exchange *exchange);
+enum step page_finish(struct exchange *exchange);
 enum step version_finish(struct exchange *exchange);
 enum step live_finish(struct exchange *exchange);
 enum step ready_finish(struct exchange *exchange);

@@ -20,6 +20,8 @@ const struct route routes[] = {
     {.path = "/vectors", .finish = vectors_finish},
     {.path = "/vectors/{name}", .finish = vector_finish},
     {.path = "/openapi.json", .finish = asset_finish},
+    {.path = "/", .access = ACCESS_OPEN, .finish = page_finish},
+    {.path = "/page/{name}", .access = ACCESS_OPEN, .finish = page_finish},
     {.path = "/version", .finish = version_finish},
     {.path = "/healthz", .access = ACCESS_OPEN, .finish = live_finish},
     {.path = "/livez", .access = ACCESS_OPEN, .finish = live_finish},

@@ -62,7 +62,7 @@ def test_access_log():
         with logging(name, "--log-level", "error") as daemon:
             with daemon.connect() as connection:
                 reader = Reader(connection)
-                connection.sendall(post("/loss", SAMPLE, "X-Request-Id: run-7/a", PARENT) + get("/terms") + get("/?a=b") +
+                connection.sendall(post("/loss", SAMPLE, "X-Request-Id: run-7/a", PARENT) + get("/terms") + get("/none?a=b") +
                                    get("/terms", method="HEAD"))
                 answers = [reader.answer() for _ in range(3)] + [reader.answer("HEAD")]
             found = lines(daemon, "request", 4, parse)

@@ -81,7 +81,7 @@ static void test_wrong(void **state) {
 
 static void test_exempt(void **state) {
   (void)state;
-  static const char *const paths[] = {"/livez", "/healthz", "/readyz", "/livez?x"};
+  static const char *const paths[] = {"/livez", "/healthz", "/readyz", "/livez?x", "/", "/page/main.js"};
   static const char *const headers[] = {NULL, BEARER WRONG};
   for (size_t h = 0; h < 2; h++) {
     for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
@@ -90,7 +90,7 @@ static void test_exempt(void **state) {
     }
     assert_status(call_with("OPTIONS", "/loss", headers[h]), 204);
     assert_status(call_with("OPTIONS", "/metrics", headers[h]), 204);
-    assert_status(call_with(NULL, "/", headers[h]), 404);
+    assert_status(call_with(NULL, "/nothing", headers[h]), 404);
     assert_status(call_with(NULL, "/loss", headers[h]), 405);
   }
   assert_status(call_with(NULL, "/LIVEZ", NULL), 404);

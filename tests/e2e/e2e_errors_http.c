@@ -13,7 +13,9 @@ static const struct error_row rows[] = {
     BARE("GET", "/nothing", 404, "not-found"),
     BARE("GET", "/loss/", 404, "not-found"),
     BARE("GET", "//loss", 404, "not-found"),
-    BARE("GET", "/", 404, NULL),
+    BARE("GET", "/page/", 404, "not-found"),
+    BARE("GET", "/page/nothing.js", 404, "not-found"),
+    BARE("GET", "/page/..%2findex.html", 404, "not-found"),
     BARE("GET", "/LOSS", 404, "not-found"),
     POST("POST to nowhere", "/nothing", "application/json", NULL, NULL, "{}", 404, "not-found", NULL),
     POST("a NUL in the path", "/loss%00", "application/json", NULL, NULL, "{}", 400, "malformed-http", NULL),
@@ -26,6 +28,7 @@ static const struct error_row rows[] = {
     BARE("PATCH", "/version", 405, "method-not-allowed"),
     BARE("TRACE", "/healthz", 405, "method-not-allowed"),
     POST("POST /terms", "/terms", "application/json", NULL, NULL, "{}", 405, "method-not-allowed", NULL),
+    POST("POST to the page", "/", "application/json", NULL, NULL, "{}", 405, "method-not-allowed", NULL),
     POST("POST /metrics", "/metrics", "application/json", NULL, NULL, "{}", 405, "method-not-allowed", NULL),
 
     POST("Accept: image/png", NULL, "application/json", NULL, "image/png", "{}", 406, "not-acceptable",

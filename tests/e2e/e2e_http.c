@@ -6,8 +6,8 @@
 
 #include "fixture.h"
 
-static const char *const paths_of_get[] = {"/terms",  "/version", "/healthz", "/livez",
-                                           "/readyz", "/metrics", "/vectors", "/vectors/fr-by-hand"};
+static const char *const paths_of_get[] = {"/",      "/page/page.css", "/terms",   "/version", "/healthz",
+                                           "/livez", "/readyz",        "/metrics", "/vectors", "/vectors/fr-by-hand"};
 #define ROUTES (sizeof paths_of_get / sizeof *paths_of_get)
 
 static void assert_header(const struct reply *reply, const char *name, const char *value) {
@@ -125,6 +125,38 @@ static void test_terms(void **state) {
   }
   cJSON_Delete(root);
   reply_release(&reply);
+}
+
+/* The page may load nothing from elsewhere, be in no other page, and is asked for again only if it has changed. */
+static void test_page(void **state) {
+  (void)state;
+  static const struct {
+    const char *path, *type;
+  } files[] = {
+      {"/", "text/html; charset=utf-8"},
+      {"/page/page.css", "text/css; charset=utf-8"},
+      {"/page/main.js", "text/javascript; charset=utf-8"},
+      {"/page/worker.js", "text/javascript; charset=utf-8"},
+  };
+  for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+    struct reply reply = client_get(client, files[i].path);
+    assert_int_equal(reply.status, 200);
+    assert_header(&reply, "Content-Type", files[i].type);
+    assert_header(&reply, "Content-Security-Policy",
+                  "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; connect-src "
+                  "'self'; worker-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'");
+    assert_header(&reply, "X-Content-Type-Options", "nosniff");
+    assert_header(&reply, "Referrer-Policy", "no-referrer");
+    assert_header(&reply, "Cache-Control", "no-cache");
+    char header[100];
+    snprintf(header, sizeof header, "If-None-Match: %s", reply_header(&reply, "ETag"));
+    reply_release(&reply);
+    reply = client_send(client, &(struct call){.path = files[i].path, .header = header});
+    assert_int_equal(reply.status, 304);
+    assert_int_equal(reply.length, 0);
+    assert_header(&reply, "X-Content-Type-Options", "nosniff");
+    reply_release(&reply);
+  }
 }
 
 static void test_version(void **state) {
@@ -263,11 +295,11 @@ static void test_stop(void **state) {
 
 int main(void) {
   static const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_keep_alive), cmocka_unit_test(test_head),        cmocka_unit_test(test_options),
-      cmocka_unit_test(test_request_id), cmocka_unit_test(test_headers),     cmocka_unit_test(test_terms),
-      cmocka_unit_test(test_version),    cmocka_unit_test(test_health),      cmocka_unit_test(test_metrics),
-      cmocka_unit_test(test_max_body),   cmocka_unit_test(test_max_neurons), cmocka_unit_test(test_addresses),
-      cmocka_unit_test(test_stop),
+      cmocka_unit_test(test_keep_alive), cmocka_unit_test(test_head),     cmocka_unit_test(test_options),
+      cmocka_unit_test(test_request_id), cmocka_unit_test(test_headers),  cmocka_unit_test(test_terms),
+      cmocka_unit_test(test_page),       cmocka_unit_test(test_version),  cmocka_unit_test(test_health),
+      cmocka_unit_test(test_metrics),    cmocka_unit_test(test_max_body), cmocka_unit_test(test_max_neurons),
+      cmocka_unit_test(test_addresses),  cmocka_unit_test(test_stop),
   };
   static const char *const arguments[] = {"--max-body", "3000", "--max-neurons", "100", NULL};
   return FIXTURE_RUN("HTTP", tests, arguments);

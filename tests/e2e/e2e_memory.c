@@ -183,7 +183,9 @@ static void test_errors(void **state) {
 
 static void test_routes(void **state) {
   (void)state;
-  static const char *const paths[] = {"/terms",
+  static const char *const paths[] = {"/",
+                                      "/page/main.js",
+                                      "/terms",
                                       "/version",
                                       "/healthz",
                                       "/livez",
