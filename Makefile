@@ -219,7 +219,7 @@ test-robustness: ## attack the daemon: slow peers, ends under load, limits of th
 test-deploy: ## the files of server/deploy by the tools that they are for; replicas behind haproxy under load
 	@tools/setup deploy
 	@$(MAKE) all $(BUILD)/rnnlossd-features $(BUILD)/validators/bin/kubernetes-validate
-	@tests/run $(BUILD) deploy
+	@/usr/bin/python3 tests/run $(BUILD) deploy # Debian's has Debian's numpy
 
 # The schemas of Kubernetes' resources, from PyPI: Debian has none.
 $(BUILD)/validators/bin/kubernetes-validate:

@@ -240,8 +240,7 @@ static void on_completed(void *context, struct MHD_Connection *connection, void 
   struct call *call = *state;
   bool sent = outcome == MHD_REQUEST_TERMINATED_COMPLETED_OK;
   *state = NULL;
-  if (sent && (!call || call->early))
-    linger(http, connection); /* no call: there was no memory for one, it was refused */
+  if (sent && (!call || call->early)) linger(http, connection); /* no call: it was refused for want of memory */
   if (!call) return;
   struct exchange *exchange = call->exchange;
   if (call->begun) {

@@ -145,7 +145,7 @@ static void decode(struct outcome *outcome, const struct builder *from, enum cut
     const size_t left = from->length - at;
     size_t n = cuts == WHOLE ? left : cuts == BYTES ? 1 : 1 + below(below(2) ? 4 : 100);
     if (n > left) n = left;
-    char *const piece = malloc(n); /* nothing may be read past its end */
+    char *const piece = malloc(n ? n : 1); /* nothing may be read past its end */
     assert_non_null(piece);
     memcpy(piece, from->text + at, n);
     ok = format_json.decode(decoder, piece, n);
