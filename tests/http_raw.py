@@ -41,8 +41,8 @@ class Daemon:
             self.addresses.append(line[len("listening on "):].strip())
 
     def said(self):
-        self.log.seek(0)
-        return self.log.read().decode()
+        # Not by the file's position, which is the daemon's, too: it would go on writing from there.
+        return os.pread(self.log.fileno(), os.fstat(self.log.fileno()).st_size, 0).decode()
 
     def connect(self, which=0):
         address = self.addresses[which]
