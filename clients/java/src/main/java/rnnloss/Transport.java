@@ -57,16 +57,17 @@ final class Transport {
     throw failure;
   }
 
-  /** How many seconds to wait at most before a round, of which the first is 0. */
-  static double longestWait(int round) {
-    return Math.min(LONGEST_WAIT, FIRST_WAIT * Math.pow(2, round));
+  /** How many nanoseconds to wait before a round, of which the first is 0. */
+  static long wait(int round, Duration asked) {
+    double longest = Math.min(LONGEST_WAIT, FIRST_WAIT * Math.pow(2, round));
+    double seconds = ThreadLocalRandom.current().nextDouble() * longest;
+    return Math.max((long) (seconds * 1e9), asked.toNanos());
   }
 
   /** Waits before another round of the endpoints; fails at once if there isn't the time. */
   private static void pause(
       int round, Duration asked, Deadline deadline, RnnLossException failure) {
-    double seconds = ThreadLocalRandom.current().nextDouble() * longestWait(round);
-    long nanos = Math.max((long) (seconds * 1e9), asked.toNanos());
+    long nanos = wait(round, asked);
     if (nanos >= deadline.remaining()) {
       throw failure;
     }

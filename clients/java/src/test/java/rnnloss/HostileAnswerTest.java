@@ -91,6 +91,8 @@ class HostileAnswerTest {
     Arrays.fill(negative, 0, 8, (byte) 0xff);
     byte[] long1 = good.clone();
     long1[3] = 1;
+    byte[] topBit = good.clone();
+    topBit[7] = (byte) 0x80;
     byte[] notUtf8 = good.clone();
     notUtf8[20] = (byte) 0xff;
     byte[][] all = {
@@ -99,6 +101,7 @@ class HostileAnswerTest {
       {0, 0, 0, 0, 0, 0, 0, 0},
       negative,
       long1,
+      topBit,
       notUtf8,
       Arrays.copyOf(good, good.length - 1),
       Arrays.copyOf(good, good.length + 1),
@@ -121,7 +124,14 @@ class HostileAnswerTest {
       file(32, META, LOSS.replace("F64", "I64"), TERM_LOSS, UNWEIGHTED, GRADIENT),
       file(32, META, LOSS.replace("[]", "[1]"), TERM_LOSS, UNWEIGHTED, GRADIENT),
       file(40, META, LOSS, TERM_LOSS, UNWEIGHTED, GRADIENT.replace("24,32", "32,40")), // a hole
-      file(32, META, LOSS, TERM_LOSS, UNWEIGHTED.replace("16,24", "8,16"), GRADIENT), // an overlap
+      file(32, META, LOSS, TERM_LOSS, UNWEIGHTED.replace("16,24", "8,16"), GRADIENT),
+      file(
+          24,
+          META,
+          LOSS,
+          TERM_LOSS,
+          UNWEIGHTED.replace("16,24", "8,16"),
+          GRADIENT.replace("24,32", "16,24")), // an overlap
       file(32, META, LOSS, TERM_LOSS, UNWEIGHTED, GRADIENT.replace("24,32", "32,24")),
       file(32, META, LOSS, TERM_LOSS, UNWEIGHTED, GRADIENT.replace("24,32", "24,40")),
       file(32, META, LOSS, TERM_LOSS, UNWEIGHTED, GRADIENT.replace("24,32", "-8,0")),
