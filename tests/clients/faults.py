@@ -27,6 +27,7 @@ import sys
 import threading
 import time
 
+KINDS = "reset close cut refuse busy down draining later page wrong slow bye".split()
 DAEMON = sys.argv[1] if len(sys.argv) > 1 else ""
 PROBLEM = {"title": "made to order", "detail": "as the test wished", "pointer": "", "request_id": ""}
 
@@ -150,7 +151,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         earlier = COUNTS.add(name, self.client_address)
         kind, _, rest = name.partition("-")
         count = rest.partition("-")[0]
-        if count.isdigit() and earlier < int(count):
+        if kind in KINDS and count.isdigit() and earlier < int(count):
             return self.fault(kind)
         return self.pass_on(self.body())
 
