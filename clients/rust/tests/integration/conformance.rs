@@ -5,6 +5,7 @@ use half::{bf16, f16};
 use rnnloss::{Client, Dtype, Encoding, Gradient, Gradients, Loss, Named, Nonfinite, Problem, Request, Tensor};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
+use std::fmt::Write;
 
 use crate::support::client;
 
@@ -169,12 +170,19 @@ fn little_endian(element: f64, dtype: Dtype) -> Vec<u8> {
 }
 
 fn hexadecimal(bytes: &[u8], size: usize) -> Vec<String> {
-    let element = |bytes: &[u8]| bytes.iter().rev().map(|byte| format!("{byte:02x}")).collect();
+    let element = |bytes: &[u8]| digits(bytes.iter().rev());
     bytes.chunks(size).map(element).collect()
 }
 
+fn digits<'a>(bytes: impl Iterator<Item = &'a u8>) -> String {
+    bytes.fold(String::new(), |mut text, byte| {
+        write!(text, "{byte:02x}").expect("a String takes all");
+        text
+    })
+}
+
 fn sha256(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+    digits(Sha256::digest(bytes).iter())
 }
 
 fn number(value: &Value) -> f64 {
