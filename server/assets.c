@@ -68,18 +68,15 @@ static const struct asset *asset_find(const char *path) {
   return NULL;
 }
 
-enum step asset_finish(struct exchange *exchange) { /* the table of routes has no other path for this handler */
+enum step asset_finish(struct exchange *exchange) {
   const struct asset *asset = asset_find(exchange->path);
-  return asset_answer(exchange, asset->type, asset->bytes, (size_t)*asset->length);
+  if (asset) return asset_answer(exchange, asset->type, asset->bytes, (size_t)*asset->length);
+  problem_set(&exchange->problem, PROBLEM_NOT_FOUND, "", "the page has no such file"); /* other paths are all there */
+  return STEP_FAILED;
 }
 
 enum step page_finish(struct exchange *exchange) {
-  const struct asset *asset = asset_find(exchange->path);
-  if (!asset) {
-    problem_set(&exchange->problem, PROBLEM_NOT_FOUND, "", "the page has no such file");
-    return STEP_FAILED;
-  }
-  enum step step = asset_answer(exchange, asset->type, asset->bytes, (size_t)*asset->length);
+  enum step step = asset_finish(exchange);
   for (size_t i = 0; step == STEP_DONE && i < sizeof page_headers / sizeof *page_headers; i++) {
     answer_header(&exchange->answer, page_headers[i].name, page_headers[i].value);
   }

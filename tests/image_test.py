@@ -22,6 +22,8 @@ import tarfile
 import tempfile
 import time
 
+import cases
+
 TESTS = os.path.dirname(os.path.abspath(__file__))
 LARGEST = 16_000_000  # bytes of all files
 SLOWEST = 0.050  # seconds from exec to the first answer
@@ -153,19 +155,13 @@ def environment(**variables):
     return {**kept, **variables}
 
 
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 def ask(port, path="/readyz", body=None):
     """(status, body) of an answer; waits for the daemon if it isn't there yet."""
     deadline = time.monotonic() + SECONDS
     while True:
         try:
             with socket.create_connection(("127.0.0.1", port), SECONDS) as connection:
-                method = "GET" if body is None else f"POST"
+                method = "GET" if body is None else "POST"
                 head = f"{method} {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
                 head += "\r\n" if body is None else f"Content-Length: {len(body)}\r\n\r\n"
                 connection.sendall(head.encode() + (body or b""))
@@ -181,7 +177,7 @@ class Container:
     """The image with its own variables, but on a free port of the loopback."""
 
     def __init__(self, **variables):
-        self.port = free_port()
+        self.port, = cases.free_ports(1)
         self.variables = environment(RNNLOSSD_LISTEN=f"127.0.0.1:{self.port}", IMAGE_CID=os.path.join(folder, "cid"),
                                      IMAGE_STAMP=os.path.join(folder, "stamp"), **variables)
         if os.path.exists(self.variables["IMAGE_CID"]):
@@ -430,7 +426,6 @@ def main():
     archive = sys.argv[1]
     engine = sys.argv[2] if len(sys.argv) == 3 and os.path.basename(sys.argv[2]) in ("docker", "podman") else None
     runner = load_runner()
-    passed = failed = 0
     with tempfile.TemporaryDirectory() as folder:
         os.chmod(folder, 0o755)
         unpack()
@@ -438,19 +433,12 @@ def main():
         with open(os.path.join(folder, "programs", "rnnlossd"), "w", encoding="utf-8") as file:
             file.write(f"#!/bin/sh\nexec {sys.executable} {os.path.join(TESTS, 'image_run.py')} \"$@\"\n")
         os.chmod(file.name, 0o755)
-        for name, test in [item for item in globals().items() if item[0].startswith("test_")]:
-            try:
-                test()
-                passed += 1
-            except Exception as error:  # one test's failure is not the end of the others
-                failed += 1
-                print(f"FAILED {name}: {type(error).__name__}: {error}")
+        passed, failed = cases.count(cases.found_in(globals()))
         for suite in suites():
             good, bad = run_suite(*suite)
             passed += good
             failed += bad
-    print(f"{passed} passed, {failed} failed")
-    sys.exit(1 if failed or not passed else 0)
+    cases.conclude(passed, failed)
 
 
 if __name__ == "__main__":

@@ -12,16 +12,8 @@ import tempfile
 import time
 
 import cases
+from cases import PATIENCE, wait_for
 from http_raw import DAEMON, SAMPLE, SECONDS, Daemon, Reader, ask, get, is_problem, is_sample_answer, metric, post
-
-PATIENCE = 10  # seconds, for what takes milliseconds
-
-
-def wait_for(condition, what):
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline, what
-        time.sleep(0.005)
 
 
 class Started(Daemon):

@@ -124,4 +124,4 @@ def test_version():
 
 
 if __name__ == "__main__":
-    cases.main({name: test for name, test in globals().items() if getattr(test, "__module__", "") == "__main__"})
+    cases.main(globals())

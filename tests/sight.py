@@ -15,8 +15,9 @@ import tempfile
 import time
 
 import cases
-from http_raw import DAEMON, SAMPLE, SECONDS, Daemon, Reader, ask, get, is_sample_answer, metric, post
-from life import EXEC, Started, wait_for
+from cases import wait_for
+from http_raw import DAEMON, SAMPLE, Daemon, Reader, ask, get, is_sample_answer, metric, post
+from life import Started
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 PARENT = f"traceparent: 00-{TRACE}-00f067aa0ba902b7-01"
@@ -373,4 +374,4 @@ def test_families():
 
 
 if __name__ == "__main__":
-    cases.main({name: test for name, test in globals().items() if getattr(test, "__module__", "") == "__main__"})
+    cases.main(globals())

@@ -27,7 +27,6 @@ import sys
 import threading
 import time
 
-KINDS = "reset close cut refuse busy down draining later page wrong slow bye".split()
 DAEMON = sys.argv[1] if len(sys.argv) > 1 else ""
 PROBLEM = {"title": "made to order", "detail": "as the test wished", "pointer": "", "request_id": ""}
 
@@ -120,29 +119,6 @@ class Handler(http.server.BaseHTTPRequestHandler):
         else:
             self.say(answer.status, kept, data)
 
-    def fault(self, kind):
-        if kind == "refuse":
-            return self.end(reset=True)
-        body = self.body()
-        if kind == "slow":
-            time.sleep(5)
-            return self.pass_on(body)
-        if kind == "bye":
-            self.pass_on(body)
-            return self.end(reset=False)
-        table = {
-            "reset": lambda: self.end(reset=True),
-            "close": lambda: self.end(reset=False),
-            "cut": lambda: self.pass_on(body, cut=True),
-            "busy": lambda: self.problem(429, "rate-limited", 1),
-            "down": lambda: self.problem(503, "overloaded", 1),
-            "draining": lambda: self.problem(503, "draining"),
-            "later": lambda: self.problem(503, "overloaded", 3600),
-            "page": lambda: self.say(502, {"Content-Type": "text/html"}, b"<html><h1>Bad Gateway</h1></html>"),
-            "wrong": lambda: self.say(200, {"Content-Type": "text/plain"}, b"hello"),
-        }
-        return table[kind]()
-
     def answer(self):
         if self.path.startswith("/attempts/"):
             counts = json.dumps(COUNTS.get(self.path.removeprefix("/attempts/"))).encode()
@@ -151,11 +127,37 @@ class Handler(http.server.BaseHTTPRequestHandler):
         earlier = COUNTS.add(name, self.client_address)
         kind, _, rest = name.partition("-")
         count = rest.partition("-")[0]
-        if kind in KINDS and count.isdigit() and earlier < int(count):
-            return self.fault(kind)
+        if kind in FAULTS and count.isdigit() and earlier < int(count):
+            return FAULTS[kind](self, b"" if kind == "refuse" else self.body())
         return self.pass_on(self.body())
 
     do_GET = do_POST = do_HEAD = answer
+
+
+def slow(handler, body):
+    time.sleep(5)
+    handler.pass_on(body)
+
+
+def bye(handler, body):
+    handler.pass_on(body)
+    handler.end(reset=False)
+
+
+FAULTS = {  # each is given the request's body, which is read unless it is refused
+    "reset": lambda handler, body: handler.end(reset=True),
+    "close": lambda handler, body: handler.end(reset=False),
+    "cut": lambda handler, body: handler.pass_on(body, cut=True),
+    "refuse": lambda handler, body: handler.end(reset=True),
+    "busy": lambda handler, body: handler.problem(429, "rate-limited", 1),
+    "down": lambda handler, body: handler.problem(503, "overloaded", 1),
+    "draining": lambda handler, body: handler.problem(503, "draining"),
+    "later": lambda handler, body: handler.problem(503, "overloaded", 3600),
+    "page": lambda handler, body: handler.say(502, {"Content-Type": "text/html"}, b"<html><h1>Bad Gateway</h1></html>"),
+    "wrong": lambda handler, body: handler.say(200, {"Content-Type": "text/plain"}, b"hello"),
+    "slow": slow,
+    "bye": bye,
+}
 
 
 def main():

@@ -131,4 +131,4 @@ def test_options_exist():
 
 if __name__ == "__main__":
     os.chdir(ROOT)
-    cases.main({name: test for name, test in globals().items() if getattr(test, "__module__", "") == "__main__"})
+    cases.main(globals())

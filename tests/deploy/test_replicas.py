@@ -13,6 +13,7 @@ import socket
 import struct
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 
@@ -33,44 +34,24 @@ wrk.body = io.open("%s"):read("*a")
 """
 
 
-def free_ports(count):
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [taken.getsockname()[1] for taken in sockets]
-    for taken in sockets:
-        taken.close()
-    return ports
-
-
 def ask(port, request):
     with socket.create_connection(("127.0.0.1", port), 20) as connection:
         connection.sendall(request)
         return Reader(connection).answer()
 
 
-def wait_for(check, seconds, what):
-    end = time.monotonic() + seconds
-    while True:
-        try:
-            if check():
-                return
-        except (OSError, EOFError):
-            pass
-        assert time.monotonic() < end, what
-        time.sleep(0.05)
-
-
 class House:
     """haproxy and its daemons, three at most."""
 
     def __init__(self, replicas=3):
-        self.port, self.stats, *self.ports = free_ports(5)
+        self.port, self.stats, *self.ports = cases.free_ports(5)
         self.daemons = [self.replica(i) for i in range(replicas)]
         variables = {"RNNLOSS_BIND": f"127.0.0.1:{self.port}", "RNNLOSS_STATS": f"127.0.0.1:{self.stats}",
                      "RNNLOSS_ERRORS": os.path.join(DEPLOY, "haproxy-503.http")}
         variables.update({f"RNNLOSS_REPLICA{i + 1}": f"127.0.0.1:{port}" for i, port in enumerate(self.ports)})
         self.proxy = subprocess.Popen(["haproxy", "-db", "-f", os.path.join(DEPLOY, "haproxy.cfg")],
                                       stderr=subprocess.DEVNULL, env=dict(os.environ, **variables))
-        wait_for(lambda: self.up() == replicas, 20, f"the proxy does not see {replicas} replicas")
+        self.wait_for(replicas)
 
     def replica(self, i):
         return Daemon("--listen", f"127.0.0.1:{self.ports[i]}", "--drain-delay", "4", "--threads", "1",
@@ -82,6 +63,9 @@ class House:
         return sum(float(value) for value in
                    re.findall(r'^haproxy_server_status{proxy="replicas",server="\w+",state="UP"} (\S+)$', metrics, re.M))
 
+    def wait_for(self, replicas):
+        cases.wait_for(lambda: self.up() == replicas, f"the proxy does not see {replicas} replicas", 20, (OSError, EOFError))
+
     def kill(self, i):
         self.daemons[i].process.kill()
         self.daemons[i].process.wait()
@@ -89,7 +73,7 @@ class House:
 
     def start(self, i):
         self.daemons[i] = self.replica(i)
-        wait_for(lambda: self.up() == 3, 20, f"replica {i} does not come back")
+        self.wait_for(3)
 
     def __enter__(self):
         return self
@@ -161,7 +145,6 @@ class Worker(threading.Thread):
 
 
 def test_nobody_notices():
-    import tempfile
     with House() as house, tempfile.NamedTemporaryFile("w", suffix=".lua") as script:
         script.write(LUA % os.path.join(ROOT, "examples", "loss.json"))
         script.flush()
@@ -190,4 +173,4 @@ def test_nobody_notices():
 
 
 if __name__ == "__main__":
-    cases.main({name: test for name, test in globals().items() if getattr(test, "__module__", "") == "__main__"})
+    cases.main(globals())

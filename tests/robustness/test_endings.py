@@ -117,23 +117,14 @@ backend daemons
 """
 
 
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        return taken.getsockname()[1]
+def answers(port):
+    with socket.create_connection(("127.0.0.1", port), 1) as connection:
+        connection.sendall(get())
+        return Reader(connection).answer().status == 200
 
 
-def wait_for(port, seconds=10):
-    end = time.monotonic() + seconds
-    while True:
-        try:
-            with socket.create_connection(("127.0.0.1", port), 1) as connection:
-                connection.sendall(get())
-                if Reader(connection).answer().status == 200:
-                    return
-        except (OSError, EOFError):
-            pass
-        assert time.monotonic() < end, f"nothing answers on port {port}"
-        time.sleep(0.01)
+def wait_for_answer(port):
+    cases.wait_for(lambda: answers(port), f"nothing answers on port {port}", tolerate=(OSError, EOFError))
 
 
 class Counted(Load):
@@ -154,14 +145,14 @@ class Counted(Load):
 
 
 def test_kill_behind_proxy():
-    port, ports = free_port(), [free_port(), free_port()]
+    port, *ports = cases.free_ports(3)
     daemons = [Daemon("--listen", f"127.0.0.1:{p}") for p in ports]
     with tempfile.NamedTemporaryFile("w", suffix=".cfg") as file:
         file.write(PROXY.format(port=port, one=ports[0], two=ports[1]))
         file.flush()
         proxy = subprocess.Popen(["haproxy", "-db", "-f", file.name], stderr=subprocess.DEVNULL)
         try:
-            wait_for(port)
+            wait_for_answer(port)
             load = Counted(lambda: socket.create_connection(("127.0.0.1", port), SECONDS), 4)
             for i in range(20):
                 time.sleep(0.15)
@@ -172,7 +163,7 @@ def test_kill_behind_proxy():
                 began = time.monotonic()
                 daemons[victim] = Daemon("--listen", f"127.0.0.1:{ports[victim]}")
                 took = time.monotonic() - began
-                wait_for(ports[victim])
+                wait_for_answer(ports[victim])
                 time.sleep(0.3)  # until the proxy has noticed
             load.stop()
             print(f"  20 kills, {load.answered} answers, the last start took {took * 1000:.0f} ms")

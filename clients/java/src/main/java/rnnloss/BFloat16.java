@@ -24,11 +24,7 @@ public final class BFloat16 {
    * @return the bits of each, in a new array
    */
   public static short[] bits(float[] values) {
-    short[] bits = new short[values.length];
-    for (int i = 0; i < values.length; i++) {
-      bits[i] = bits(values[i]);
-    }
-    return bits;
+    return SmallFloat.BF16.bits(values);
   }
 
   /**

@@ -21,11 +21,7 @@ public final class Float16 {
    * @return the bits of each, in a new array
    */
   public static short[] bits(float[] values) {
-    short[] bits = new short[values.length];
-    for (int i = 0; i < values.length; i++) {
-      bits[i] = bits(values[i]);
-    }
-    return bits;
+    return SmallFloat.F16.bits(values);
   }
 
   /**

@@ -28,6 +28,15 @@ final class SmallFloat {
     return (short) (sign | magnitude(Math.abs(value)));
   }
 
+  /** The nearest values' bits, in a new array. */
+  short[] bits(float[] values) {
+    short[] bits = new short[values.length];
+    for (int i = 0; i < values.length; i++) {
+      bits[i] = bits(values[i]);
+    }
+    return bits;
+  }
+
   private int magnitude(double value) {
     int exponent = Math.max(Math.getExponent(value), minExponent);
     if (exponent > maxExponent) {
